@@ -1,0 +1,42 @@
+package trail
+
+import (
+	"database/sql/driver"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// LoseCommits makes commits lose their connection from now on, as many times
+// as the list is long: before the database has got them, or after it has
+// carried them out.
+func LoseCommits(t *Trail, arrived ...bool) {
+	t.commit = func(tx *sqlx.Tx) error {
+		if len(arrived) == 0 {
+			return tx.Commit()
+		}
+		done := arrived[0]
+		arrived = arrived[1:]
+		if done {
+			if err := tx.Commit(); err != nil {
+				return err
+			}
+			return driver.ErrBadConn
+		}
+		if err := tx.Rollback(); err != nil {
+			return err
+		}
+		return driver.ErrBadConn
+	}
+}
+
+// Freeze makes the next commit wait, with the head locked, until thaw is closed.
+func Freeze(t *Trail, thaw <-chan struct{}) (frozen <-chan struct{}) {
+	reached := make(chan struct{})
+	t.commit = func(tx *sqlx.Tx) error {
+		t.commit = (*sqlx.Tx).Commit
+		close(reached)
+		<-thaw
+		return tx.Commit()
+	}
+	return reached
+}
