@@ -17,21 +17,36 @@ func newVerifyCmd() *cobra.Command {
 	var publicKey string
 	var checkpoints []string
 	cmd := &cobra.Command{
-		Use:   "verify",
+		Use:   "verify [FILE…]",
 		Short: "Prove that the trail is what was recorded, or name the first position that is not",
 		Long: `Verify reads every stored byte again, recomputes the whole Merkle tree, and holds
 everything against it: tiles, every checkpoint that was ever signed, the index.
 It opens the database for reading only, also beside a running server.
 
 Give it a checkpoint that was kept elsewhere (GET /v1/head shows one), and it
-proves besides that nothing was cut off or rewritten since. The exit code is 3
-when something does not fit.`,
+proves besides that nothing was cut off or rewritten since.
+
+Given files, it checks each of them instead, away from the trail and without a
+network, with nothing but the log's public key: saved checkpoints.
+
+The exit code is 3 when something does not fit.`,
 		Example: `  daybook verify
   daybook verify --checkpoint last-month.txt --public-key 'daybook.example/3f9a+1f2e3d4c+AX…'
+  daybook verify --public-key log.pub last-month.txt
   daybook verify --json`,
-		Args: arguments(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, files []string) error {
 			s := settingsOf(cmd)
+			publicKey, err := publicKeyOf(publicKey)
+			if err != nil {
+				return err
+			}
+			if len(files) > 0 {
+				if len(checkpoints) > 0 {
+					return usagef("--checkpoint is what a trail is held against; a FILE is checked by itself")
+				}
+				return verifyFiles(cmd, files, publicKey)
+			}
 			if s.Server != "" {
 				return usagef("verify reads the database itself, since a server could say anything; leave --server out")
 			}
@@ -67,13 +82,13 @@ when something does not fit.`,
 				return err
 			}
 			if !report.OK() {
-				return &exitError{exitNo, fmt.Errorf("the trail is not what was recorded; the first bad position is #%d", report.FirstBad())}
+				return notHeld("the trail is not what was recorded; the first bad position is #%d", report.FirstBad())
 			}
 			return nil
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&publicKey, "public-key", "", "the log's public key as you know it; default that of the signing key, else the trail's own")
+	f.StringVar(&publicKey, "public-key", "", "the log's public key as you know it, or a file that holds it; for a trail, default that of the signing key, else the trail's own")
 	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with a signed checkpoint that was kept elsewhere (repeatable)")
 	return cmd
 }

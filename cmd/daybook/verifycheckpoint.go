@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daybookhq/daybook/events/seal"
+)
+
+// checkpointFile is a file of saved checkpoints, one or many.
+var checkpointFile = fileKind{
+	what: "saved checkpoints",
+	is: func(head []byte) bool {
+		// The second line of a checkpoint is a size, whatever is first.
+		lines := bytes.SplitN(bytes.TrimLeft(head, "\r\n"), []byte("\n"), 3)
+		if len(lines) < 3 {
+			return false
+		}
+		size := bytes.TrimSuffix(lines[1], []byte("\r"))
+		return len(size) > 0 && len(bytes.Trim(size, "0123456789")) == 0
+	},
+	verify: verifyCheckpoints,
+}
+
+// savedCheckpoint is one of a file, as its report tells it.
+type savedCheckpoint struct {
+	Origin string `json:"origin"`
+	Size   int64  `json:"size"`
+	Root   string `json:"root"`
+}
+
+// verifyCheckpoints checks the signatures of saved checkpoints. Whether a trail
+// fits them is what verify --checkpoint says.
+func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
+	b, err := readSmall(name, seal.MaxSavedBytes)
+	if err != nil {
+		return err
+	}
+	key, err := seal.ParsePublic(public)
+	if err != nil {
+		return err
+	}
+	r := fileReport{File: name, Kind: "checkpoints", PublicKey: public, NotProved: []string{
+		"that the trail fits: hold it against them with daybook verify --checkpoint",
+		"that the log showed everybody the same: ask whoever else holds a checkpoint of it",
+	}}
+	notes, err := seal.SplitCheckpoints(b)
+	if err != nil {
+		r.fault("%v", err)
+	}
+	var saved []savedCheckpoint
+	roots := map[int64]seal.Hash{}
+	for i, note := range notes {
+		c, err := seal.OpenCheckpoint(note, key)
+		if err != nil {
+			r.fault("the checkpoint number %d: %v", i+1, err)
+			continue
+		}
+		if root, ok := roots[c.Size]; ok && root != c.Root {
+			r.fault("the checkpoint number %d: the log signed two different trees of %d events; it holds two histories", i+1, c.Size)
+		}
+		roots[c.Size] = c.Root
+		saved = append(saved, savedCheckpoint{c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:])})
+	}
+	if r.Holds() {
+		r.Proved = []string{fmt.Sprintf("the holder of the key signed all %d: the log had that many events, under that root", len(saved))}
+		for _, c := range saved {
+			r.line("%s at %d events, root %s", c.Origin, c.Size, c.Root)
+		}
+	}
+	return r.print(cmd, map[string]any{"checkpoints": saved})
+}
