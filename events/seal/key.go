@@ -135,6 +135,17 @@ func (k *Key) Sign(size int64, root Hash) ([]byte, error) {
 	return b, nil
 }
 
+// SignRotation returns the checkpoint that both keys sign: the first one that
+// covers the event by which next takes over from k.
+func (k *Key) SignRotation(next *Key, size int64, root Hash) ([]byte, error) {
+	text := Checkpoint{k.Origin(), size, root}.Text()
+	b, err := note.Sign(&note.Note{Text: string(text)}, k.signer, next.signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign the checkpoint at %d with both keys: %w", size, err)
+	}
+	return b, nil
+}
+
 // ParsePublic reads a public key as [Key.Public] writes it.
 func ParsePublic(public string) (note.Verifier, error) {
 	v, err := note.NewVerifier(strings.TrimSpace(public))

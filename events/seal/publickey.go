@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -22,4 +23,20 @@ func verifierOf(secret string) (string, error) {
 	}
 	public := ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey)
 	return note.NewEd25519VerifierKey(parts[0], public)
+}
+
+// canonicalPublic reads a public key and writes it in the one way that
+// [Key.Public] does, so that two texts are the same key or are not.
+func canonicalPublic(public string) (string, note.Verifier, error) {
+	v, err := ParsePublic(public)
+	if err != nil {
+		return "", nil, err
+	}
+	parts := strings.SplitN(strings.TrimSpace(public), "+", 3)
+	raw, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
+		return "", nil, fmt.Errorf("%q is not the public key of an Ed25519 key", public)
+	}
+	text, err := note.NewEd25519VerifierKey(parts[0], raw[1:])
+	return text, v, err
 }
