@@ -41,7 +41,7 @@ type Options struct {
 	Logger     *slog.Logger          // default slog.Default()
 	Registerer prometheus.Registerer // of the metrics; default none
 
-	ackWait time.Duration // tests shorten it; default 10 s
+	ackWait, sweepEvery time.Duration // tests shorten them; default 10 s and sweepEvery
 }
 
 // A Door records what is published on daybook.ingest.>.
@@ -88,6 +88,7 @@ func Start(ctx context.Context, o Options) (*Door, error) {
 		return nil, fmt.Errorf("open the broker's door: %w", err)
 	}
 	d.done.Go(func() { d.run(messages) })
+	d.done.Go(func() { d.sweepNowAndThen(cmp.Or(o.sweepEvery, sweepEvery)) })
 	return d, nil
 }
 
@@ -96,10 +97,12 @@ func (d *Door) ensure(ctx context.Context) error {
 	return err
 }
 
+const queueName = "daybook-ingest"
+
 // queue is the durable consumer that all servers of one trail share.
 func (d *Door) queue(topic string) (string, jetstream.ConsumerConfig) {
 	return stream.IngestStream, jetstream.ConsumerConfig{
-		Durable:       "daybook-ingest",
+		Durable:       queueName,
 		Description:   "Records what producers publish.",
 		FilterSubject: topic,
 		AckPolicy:     jetstream.AckExplicitPolicy,

@@ -58,7 +58,7 @@ func newDesk(t *testing.T, o trail.Options, l stream.Limits) *desk {
 func (d *desk) start(ledger Ledger) {
 	d.t.Helper()
 	d.reg = prometheus.NewRegistry()
-	door, err := Start(d.t.Context(), Options{Trail: ledger, Broker: d.broker, CloseWait: time.Second, ackWait: time.Second, Logger: quiet(), Registerer: d.reg})
+	door, err := Start(d.t.Context(), Options{Trail: ledger, Broker: d.broker, CloseWait: time.Second, ackWait: time.Second, sweepEvery: 250 * time.Millisecond, Logger: quiet(), Registerer: d.reg})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -147,7 +147,27 @@ func (d *desk) queued() uint64 {
 // drained waits until nothing is queued any more.
 func (d *desk) drained() {
 	d.t.Helper()
+	defer func() {
+		if d.t.Failed() {
+			d.t.Log(d.queue())
+		}
+	}()
 	waitFor(d.t, "the queue is empty", func() bool { return d.queued() == 0 })
+}
+
+// queue describes what is queued and how far the door has come with it.
+func (d *desk) queue() string {
+	s, err := d.js.Stream(context.Background(), stream.IngestStream)
+	if err != nil {
+		return err.Error()
+	}
+	c, err := s.Consumer(context.Background(), queueName)
+	if err != nil {
+		return err.Error()
+	}
+	queue, door := s.CachedInfo().State, c.CachedInfo()
+	return fmt.Sprintf("queued %d (%d to %d); delivered %+v, acknowledged %+v, pending %d, unacknowledged %d, redelivered %d, waiting pulls %d",
+		queue.Msgs, queue.FirstSeq, queue.LastSeq, door.Delivered, door.AckFloor, door.NumPending, door.NumAckPending, door.NumRedelivered, door.NumWaiting)
 }
 
 func (d *desk) size() int64 {
