@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,10 +29,11 @@ type Trail struct {
 	done   chan struct{} // closed when the sequencer has ended
 	cancel context.CancelFunc
 
-	mu      sync.Mutex
-	stopErr error
-	news    chan struct{} // closed, and replaced, whenever the head moves here
-	size    int64         // of the last commit here
+	mu         sync.Mutex
+	stopErr    error
+	objections map[string]error // by who objects to its taking events
+	news       chan struct{}    // closed, and replaced, whenever the head moves here
+	size       int64            // of the last commit here
 
 	closeOnce sync.Once
 	closeErr  error
@@ -237,7 +239,7 @@ func (t *Trail) stop(err error) {
 func (t *Trail) stopped() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.stopErr
+	return cmp.Or(t.stopErr, t.objection())
 }
 
 // Err is why the trail takes no events any more, or nil while it does.
