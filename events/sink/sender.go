@@ -1,0 +1,214 @@
+package sink
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// SenderOptions say what is sent, and where. Log is required.
+type SenderOptions struct {
+	Log   Log
+	Sinks []Sink
+
+	// Every is the least time between two checkpoints sent to the same sink,
+	// and after a first failure; further failures double it, up to a minute.
+	// Default: 5 s.
+	Every time.Duration
+
+	Logger     *slog.Logger          // default: none
+	Registerer prometheus.Registerer // default: nobody
+}
+
+// A Sender brings the newest checkpoint of a log to its sinks.
+type Sender struct {
+	o      SenderOptions
+	m      *metrics
+	places []*place
+}
+
+// A place is a sink and how it stands with it.
+type place struct {
+	sink Sink
+	turn sync.Mutex // held while something is sent
+
+	mu        sync.Mutex // guards what follows
+	sent      []byte     // what it is known to hold
+	size      int64
+	failure   error // why the last attempt came to nothing
+	failures  int   // attempts in a row that did
+	writeOnly bool
+}
+
+// DefaultEvery is how often a sink gets a checkpoint, at most.
+const DefaultEvery = 5 * time.Second
+
+// lookAgain is how long a log that does not grow goes without being asked for
+// its newest checkpoint, which may have been co-signed since.
+const lookAgain = 15 * time.Second
+
+const longestPause = time.Minute
+
+// NewSender registers its metrics; [Sender.Run] does the work.
+func NewSender(o SenderOptions) (*Sender, error) {
+	o.Every = cmp.Or(o.Every, DefaultEvery)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Sender{o: o}
+	seen := map[string]bool{}
+	for _, sink := range o.Sinks {
+		if seen[sink.Name()] {
+			return nil, fmt.Errorf("the checkpoint sink %s is given twice", sink.Name())
+		}
+		seen[sink.Name()] = true
+		s.places = append(s.places, &place{sink: sink})
+	}
+	var err error
+	s.m, err = newMetrics(o.Registerer)
+	return s, err
+}
+
+// Run sends until ctx ends. A sink that fails holds up no other.
+func (s *Sender) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, p := range s.places {
+		all.Go(func() { s.keepSending(ctx, p) })
+	}
+	all.Wait()
+}
+
+func (s *Sender) keepSending(ctx context.Context, p *place) {
+	for ctx.Err() == nil {
+		failures := s.send(ctx, p)
+		if failures > 0 {
+			pause(ctx, min(s.o.Every<<min(failures-1, 16), longestPause))
+			continue
+		}
+		pause(ctx, s.o.Every)
+		p.mu.Lock()
+		size := p.size
+		p.mu.Unlock()
+		within, cancel := context.WithTimeout(ctx, lookAgain)
+		err := s.o.Log.Grown(within, size+1)
+		cancel()
+		if err != nil && within.Err() == nil {
+			pause(ctx, s.o.Every) // the log does not answer
+		}
+	}
+}
+
+// send brings the newest checkpoint to a place, if it does not hold it yet, and
+// returns how many attempts in a row have come to nothing.
+func (s *Sender) send(ctx context.Context, p *place) int {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	note, size, err := s.o.Log.Newest(ctx)
+	if err != nil {
+		s.o.Logger.Debug("no checkpoint to send", "error", err)
+		return 1 // not the sink's failure
+	}
+	p.mu.Lock()
+	there := p.failure == nil && bytes.Equal(note, p.sent)
+	p.mu.Unlock()
+	if there {
+		return 0
+	}
+	err = s.bring(ctx, p, note, size)
+	if err != nil && ctx.Err() != nil {
+		return 1 // asked to stop
+	}
+	return s.record(p, note, size, err)
+}
+
+// bring writes the checkpoint unless what is there forbids it.
+func (s *Sender) bring(ctx context.Context, p *place, note []byte, size int64) error {
+	held, err := Compare(ctx, s.o.Log, p.sink)
+	if errors.Is(err, ErrWriteOnly) {
+		p.mu.Lock()
+		first := !p.writeOnly
+		p.writeOnly = true
+		p.mu.Unlock()
+		if first {
+			s.o.Logger.Info("a checkpoint sink cannot be read back, so it is not compared with", "sink", p.sink.Name())
+		}
+	} else if err != nil {
+		return err
+	}
+	if held > size {
+		return nil // another server of the same log was faster
+	}
+	return p.sink.Put(ctx, note, size)
+}
+
+// record keeps how an attempt went, and tells of changes.
+func (s *Sender) record(p *place, note []byte, size int64, err error) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	name, before := p.sink.Name(), p.failure
+	if err == nil {
+		p.sent, p.size, p.failure, p.failures = note, size, nil, 0
+		s.m.sent(name, size)
+		if before != nil {
+			s.o.Logger.Info("a checkpoint sink works again", "sink", name, "size", size)
+		}
+		return 0
+	}
+	p.failure = err
+	p.failures++
+	s.m.failed(name)
+	if before == nil || before.Error() != err.Error() {
+		level := slog.LevelWarn
+		var c *Contradiction
+		if errors.As(err, &c) {
+			level = slog.LevelError
+		}
+		s.o.Logger.Log(context.Background(), level, "a checkpoint did not reach its sink", "sink", name, "size", size, "error", err)
+	}
+	return p.failures
+}
+
+// Flush sends once more what sinks that work do not hold yet. Call it when
+// nothing is appended any more.
+func (s *Sender) Flush(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, p := range s.places {
+		p.mu.Lock()
+		broken := p.failure != nil
+		p.mu.Unlock()
+		if !broken {
+			all.Go(func() { s.send(ctx, p) })
+		}
+	}
+	all.Wait()
+	return ctx.Err()
+}
+
+// Degraded says, by sink, why the newest checkpoint is not there.
+func (s *Sender) Degraded() map[string]string {
+	notes := map[string]string{}
+	for _, p := range s.places {
+		p.mu.Lock()
+		if p.failure != nil {
+			notes["checkpoint sink "+p.sink.Name()] = p.failure.Error()
+		}
+		p.mu.Unlock()
+	}
+	return notes
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
