@@ -2,50 +2,42 @@ package stream
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/daybookhq/daybook/events"
+	"github.com/daybookhq/daybook/events/trail"
 )
 
-// A BehindError says that the stream was told what the trail does not hold:
-// the database was restored from an old backup, and must take nothing that
-// would stand where lost events stood.
-type BehindError struct {
-	Position int64 // of an event that the stream was told
-	Size     int64 // of the trail
-	Other    bool  // the trail holds another event at that position
-}
-
-func (e *BehindError) Error() string {
-	found := fmt.Sprintf("the stream %s was told %d events and the trail holds %d", EventsStream, e.Position+1, e.Size)
-	if e.Other {
-		found += fmt.Sprintf(", with another event at position %d", e.Position)
-	}
-	return found + ": the database seems to be restored from an old backup; restore a newer one, or, if what the stream was told is to be given up, purge that stream"
-}
+// Holder is what the stream is called where it shows what it was told.
+const Holder = "the stream " + EventsStream
 
 // lookBack is how many of the newest messages may be strangers'.
 const lookBack = 32
 
-// checkBehind compares the newest event that the stream was told with the
-// trail. A stream that is away, purged, or not there yet proves nothing.
-func checkBehind(ctx context.Context, js jetstream.JetStream, source Source, origin string) error {
-	if !js.Conn().IsConnected() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	s, err := js.Stream(ctx, EventsStream)
+var errAway = errors.New("the stream cannot be reached")
+
+// Compare holds a trail against the newest event that the stream was told, as
+// [trail.Trail.CompareEvent] does, and against the checkpoint that came with
+// it. A stream that was purged, is not there yet or is another trail's proves
+// nothing, and is no error.
+func (s *Service) Compare(ctx context.Context, tr *trail.Trail) error {
+	js, err := s.broker.JetStream("daybook compare")
 	if err != nil {
-		return nil
+		return err
 	}
-	if theirs := s.CachedInfo().Config.Metadata[originKey]; theirs != origin {
-		return nil // another trail's, or made by hand
+	defer s.broker.Release(js)
+	return compare(ctx, js, tr)
+}
+
+func compare(ctx context.Context, js jetstream.JetStream, tr *trail.Trail) error {
+	s, err := eventsOf(ctx, js, tr.Origin())
+	if err != nil || s == nil {
+		return err
 	}
 	state := s.CachedInfo().State
 	for seq, n := state.LastSeq, 0; seq >= max(1, state.FirstSeq) && n < lookBack && state.Msgs > 0; seq, n = seq-1, n+1 {
@@ -54,30 +46,53 @@ func checkBehind(ctx context.Context, js jetstream.JetStream, source Source, ori
 			continue
 		}
 		if err != nil {
-			return nil
+			return fmt.Errorf("read the stream's newest message: %w", err)
 		}
-		// Anybody may publish there; what is an event as the relay tells them
-		// carries its position and hash within.
-		e, err := events.ParseRecorded(m.Data)
-		p, ok := parsePosition(m.Header.Get(PositionHeader))
-		if err != nil || !ok || e.Position != p || m.Header.Get(nats.MsgIdHdr) != LeafID(m.Data) {
+		e, ok := toldEvent(m.Header, m.Data)
+		if !ok {
 			continue
 		}
-		size, err := source.Size(ctx) // after the message: what was told is committed
-		if err != nil {
-			return err
+		if note, ok := toldCheckpoint(m.Header); ok {
+			if err := tr.Compare(ctx, Holder, note, e.Position+1); err == nil || errors.Is(err, trail.ErrReadOnly) {
+				return err
+			} // else it is none of this log: anybody may publish there
 		}
-		if p >= size {
-			return &BehindError{Position: p, Size: size}
-		}
-		at, err := source.Read(ctx, p, p+1, 1)
-		if err != nil {
-			return err
-		}
-		if len(at) == 1 && LeafID(at[0].Bytes) != LeafID(m.Data) {
-			return &BehindError{Position: p, Size: size, Other: true}
-		}
-		return nil
+		return tr.CompareEvent(ctx, Holder, m.Data)
 	}
 	return nil
+}
+
+// eventsOf returns the stream of a trail's events, or nil where there is none.
+func eventsOf(ctx context.Context, js jetstream.JetStream, origin string) (jetstream.Stream, error) {
+	if !js.Conn().IsConnected() {
+		return nil, errAway
+	}
+	s, err := js.Stream(ctx, EventsStream)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errAway, err)
+	case s.CachedInfo().Config.Metadata[originKey] != origin:
+		return nil, nil // another trail's, or made by hand
+	}
+	return s, nil
+}
+
+// toldEvent reads a message of DAYBOOK_EVENTS. Anybody may publish there; what
+// is an event as the relay tells them carries its position and hash within.
+func toldEvent(h nats.Header, data []byte) (events.Recorded, bool) {
+	p, ok := parsePosition(h.Get(PositionHeader))
+	if !ok || h.Get(nats.MsgIdHdr) != LeafID(data) {
+		return events.Recorded{}, false
+	}
+	e, err := events.ParseRecorded(data)
+	return e, err == nil && e.Position == p
+}
+
+// toldCheckpoint reads the checkpoint that a message carries, if it does. It is
+// not verified.
+func toldCheckpoint(h nats.Header) ([]byte, bool) {
+	note, err := base64.StdEncoding.DecodeString(h.Get(CheckpointHeader))
+	return note, err == nil && len(note) > 0
 }

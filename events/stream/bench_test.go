@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybookhq/daybook/events"
+	"github.com/daybookhq/daybook/events/trail"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -51,7 +52,7 @@ func BenchmarkRelay(b *testing.B) {
 	b.ResetTimer()
 	for r.next < int64(b.N) {
 		batch, _ := m.Read(b.Context(), r.next, int64(b.N), maxBatch)
-		last, n, err := r.publish(b.Context(), batch)
+		last, n, err := r.publish(b.Context(), batch, trail.Head{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -13,8 +13,9 @@ import (
 
 // Headers of the messages on daybook.events.>.
 const (
-	PositionHeader = "Daybook-Position" // the event's place in the trail, decimal
-	uuidHeader     = "Daybook-Message-Uuid"
+	PositionHeader   = "Daybook-Position"   // the event's place in the trail, decimal
+	CheckpointHeader = "Daybook-Checkpoint" // on the last event that there was: the signed checkpoint of all up to it, in base64
+	uuidHeader       = "Daybook-Message-Uuid"
 )
 
 // Metadata of a received watermill message, besides one entry for each header.

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybookhq/daybook/events"
+	"github.com/daybookhq/daybook/events/trail"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -45,7 +47,10 @@ var (
 // nothing after a link that is missing, is repeated or had something slip in
 // before it. Asking about the last therefore answers for all, and nothing waits
 // for a thousand answers.
-func (r *Relay) publish(ctx context.Context, batch []events.Recorded) (last uint64, n int, err error) {
+//
+// A message that tells the newest event carries the head's checkpoint, so that
+// the stream holds what a trail restored from an old backup can be held against.
+func (r *Relay) publish(ctx context.Context, batch []events.Recorded, head trail.Head) (last uint64, n int, err error) {
 	for size := 0; n < len(batch) && (n == 0 || size < maxBatchBytes); n++ {
 		size += len(batch[n].Bytes)
 	}
@@ -58,6 +63,9 @@ func (r *Relay) publish(ctx context.Context, batch []events.Recorded) (last uint
 			}
 		}
 		newest = r.message(&batch[i], newest)
+	}
+	if head.Checkpoint != nil && batch[n-1].Position == head.Size-1 {
+		newest.Header[CheckpointHeader] = []string{base64.StdEncoding.EncodeToString(head.Checkpoint)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

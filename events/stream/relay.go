@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/daybookhq/daybook/events/trail"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -22,6 +23,9 @@ type RelayOptions struct {
 	Positions *Positions
 	// InCatalogue tells the types that have a subject of their own.
 	InCatalogue func(typ string) bool
+	// Trail, where given, is what Source reads. It is compared with what the
+	// stream was told before, and while it is read-only nothing is told.
+	Trail *trail.Trail
 
 	Poll    time.Duration // between looks for other servers' commits; default 500 ms
 	Check   time.Duration // between looks whether an idle stream is still whole; default 3 s
@@ -96,6 +100,7 @@ func (r *Relay) Run(ctx context.Context) {
 var (
 	errLeaseLost = errors.New("another server may be telling the stream now")
 	errReplaced  = errors.New("the stream was purged or replaced")
+	errHeld      = errors.New("the trail is read-only")
 )
 
 func cause(err error) string {
@@ -142,7 +147,10 @@ func (r *Relay) lead(ctx context.Context) error {
 	r.m.leading.Set(1)
 	defer r.leading.Store(false)
 	defer r.m.leading.Set(0)
-	err = r.resume(held)
+	err = r.compare(held)
+	if err == nil {
+		err = r.resume(held)
+	}
 	for err == nil {
 		err = r.step(held)
 	}
@@ -159,11 +167,15 @@ func (r *Relay) step(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if r.o.Trail != nil && r.o.Trail.Behind() != nil {
+		return errHeld
+	}
 	committed := r.o.Source.Committed()
-	size, err := r.o.Source.Size(ctx)
+	head, err := r.head(ctx)
 	if err != nil {
 		return fromTrail(err)
 	}
+	size := head.Size
 	if r.next >= size {
 		r.save(ctx, time.Second)
 		return r.idle(ctx, committed)
@@ -175,7 +187,7 @@ func (r *Relay) step(ctx context.Context) error {
 	if len(batch) == 0 || batch[0].Position != r.next {
 		return fromTrail(fmt.Errorf("the trail has %d events and none at position %d", size, r.next))
 	}
-	last, n, err := r.publish(ctx, batch)
+	last, n, err := r.publish(ctx, batch, head)
 	if err != nil {
 		return err
 	}
@@ -185,6 +197,33 @@ func (r *Relay) step(ctx context.Context) error {
 	r.recovered = true
 	r.batch = min(2*r.batch, maxBatch)
 	r.save(ctx, time.Second)
+	return nil
+}
+
+// head is the trail's; of a Source without a trail just the size.
+func (r *Relay) head(ctx context.Context) (trail.Head, error) {
+	if r.o.Trail != nil {
+		return r.o.Trail.Head(ctx)
+	}
+	size, err := r.o.Source.Size(ctx)
+	return trail.Head{Size: size}, err
+}
+
+// compare holds the trail against what the stream was told before, and returns
+// when the trail extends that. Until then something else would be told.
+func (r *Relay) compare(ctx context.Context) error {
+	for r.o.Trail != nil {
+		err := compare(ctx, r.o.JetStream, r.o.Trail)
+		if err != nil && !errors.Is(err, trail.ErrReadOnly) {
+			return err
+		}
+		if err == nil && r.o.Trail.Behind() == nil {
+			return nil
+		}
+		if sleep(ctx, r.o.Check); ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
 	return nil
 }
 

@@ -58,8 +58,9 @@ type Service struct {
 }
 
 // Start starts the embedded server or connects to others, and begins to tell
-// and to listen. Servers that are away are no error; see [Service.Status]. A
-// stream that was told what the trail does not hold is one, a [BehindError].
+// and to listen. Servers that are away are no error; see [Service.Status].
+// Neither is a stream that was told what the trail does not hold: nothing is
+// told to it before the trail has been compared with it; see [Service.Compare].
 func Start(ctx context.Context, o Options) (_ *Service, err error) {
 	log := cmp.Or(o.Logger, slog.Default())
 	if o.Clock == nil {
@@ -99,23 +100,11 @@ func Start(ctx context.Context, o Options) (_ *Service, err error) {
 			err = errors.Join(err, s.Close(context.WithoutCancel(ctx)))
 		}
 	}()
-	if err := s.checkBehind(ctx, head.Origin); err != nil {
-		return nil, err
-	}
 	positions := NewPositions(o.Trail.DB(), o.Trail.Write, o.Clock)
 	if err := s.startHandlers(ctx, o, positions, m); err != nil {
 		return nil, err
 	}
 	return s, s.startRelay(ctx, o, positions, m)
-}
-
-func (s *Service) checkBehind(ctx context.Context, origin string) error {
-	js, err := s.broker.JetStream("daybook start")
-	if err != nil {
-		return err
-	}
-	defer s.broker.Release(js)
-	return checkBehind(ctx, js, s.source, origin)
 }
 
 func (s *Service) startHandlers(ctx context.Context, o Options, positions *Positions, m *metrics) error {
@@ -194,6 +183,7 @@ func (s *Service) startRelay(ctx context.Context, o Options, positions *Position
 		Lease:       lease,
 		Positions:   positions,
 		InCatalogue: inCatalogue,
+		Trail:       o.Trail,
 		Logger:      s.log,
 		metrics:     m,
 	})
