@@ -61,7 +61,7 @@ func recordFamily() family {
 			meaning:  "An earlier event should not have been recorded.",
 			practice: p + "nothing is deleted: the event stays and stops counting.",
 			example:  `"authid":"u-31","data":{"retracts":{"source":"/example","id":"example-1"},"why":"entered for the wrong incident"}`}),
-		of[RedactionApplied](spec{short: "redaction.applied",
+		of[RedactionApplied](spec{short: "redaction.applied", ledger: true, may: everyKind,
 			meaning:  "The content of one event had to be erased; its place and its hash stay.",
 			practice: p + "personal data can be erased without breaking the proof of everything else.",
 			example:  `"data":{"position":318,"leaf_hash":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","legal_basis":"erasure request, GDPR article 17"}`}),

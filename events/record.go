@@ -25,6 +25,7 @@ type Recorded struct {
 	Writer     string    // the authenticated principal that wrote it, which is not the actor
 	Salt       string    // 32 hex digits
 	Bytes      []byte    // the exact bytes that are stored and hashed
+	Erased     *Erasure  // the content had to be erased: only Position and LedgerTime are left; nil for nearly all
 }
 
 // encode sets e.body and checks the sizes that need no ledger attribute.

@@ -87,8 +87,8 @@ const LedgerSource = "daybook:ledger"
 
 // ledgerOnly and adminOnly are families of types, by the short name's prefix.
 var (
-	ledgerOnly = []string{"witness.", "export.", "query.", "token.", "key.", "check.", "conflict."}
-	adminOnly  = []string{"policy.", "finding.", "redaction."}
+	ledgerOnly = []string{"witness.", "export.", "query.", "token.", "key.", "check.", "conflict.", "redaction."}
+	adminOnly  = []string{"policy.", "finding."}
 )
 
 // MayRecord returns nil if p may write e, else a [Denied] error.

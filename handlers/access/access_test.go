@@ -36,7 +36,7 @@ func TestMayRecord(t *testing.T) {
 		"policy of no version":           {ci, events.Prefix + "policy.set", "/ci/main", "{}", "type", "admin"},
 		"policy of a later version":      {ci, events.Prefix + "policy.set.v9", "/ci/main", "{}", "type", "admin"},
 		"finding":                        {ci, "finding.acknowledged", "/ci/main", "{}", "type", "admin"},
-		"redaction":                      {ci, "redaction.applied", "/ci/main", "{}", "type", "admin"},
+		"redaction":                      {admin, "redaction.applied", "/ci/main", "{}", "type", "ledger itself"},
 		"policy by an admin":             {admin, "policy.set", "/x", "{}", "", ""},
 		"the ledger's, by an admin":      {admin, "token.issued", "/x", "{}", "type", "ledger itself"},
 		"conflict by a recorder":         {ci, "conflict.observed", "/ci/x", "{}", "type", "ledger itself"},
