@@ -13,5 +13,5 @@
 GRANT USAGE, CREATE ON SCHEMA public TO :"service";
 GRANT SELECT, INSERT ON events, checkpoints, keys, postings TO :"service";
 GRANT SELECT, INSERT, UPDATE ON head, tiles TO :"service"; -- triggers let these only grow
-GRANT SELECT, INSERT, UPDATE ON tokens, stream_positions TO :"service";
+GRANT SELECT, INSERT, UPDATE ON tokens, stream_positions, cosignatures TO :"service";
 GRANT SELECT ON event_keys, goose_db_version TO :"service";

@@ -13,6 +13,37 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// A Log is what a [Sender] must know of the log whose checkpoints it sends.
+// All of it is required; the functions are safe for concurrent use.
+type Log struct {
+	Origin string
+
+	// Newest returns the newest signed checkpoint and its size.
+	Newest func(context.Context) (note []byte, size int64, err error)
+
+	// Compare holds the log against what a holder shows, and returns an error
+	// unless that is a checkpoint of the log as it is now, or of a prefix of it.
+	Compare func(ctx context.Context, holder string, note []byte, size int64) error
+
+	// Grown returns when the log has at least size leaves, or with an error
+	// when ctx ends.
+	Grown func(ctx context.Context, size int64) error
+}
+
+// A Contradiction says that what a sink holds and the log do not go together:
+// the database was restored from an older copy or rewritten, or the place is
+// another log's. Waiting does not resolve it; somebody has to.
+type Contradiction struct {
+	Sink string
+	Err  error
+}
+
+func (c *Contradiction) Error() string {
+	return c.Err.Error() + "; what " + c.Sink + " holds is left as it is"
+}
+
+func (c *Contradiction) Unwrap() error { return c.Err }
+
 // SenderOptions say what is sent, and where. Log is required.
 type SenderOptions struct {
 	Log   Log
@@ -130,20 +161,26 @@ func (s *Sender) send(ctx context.Context, p *place) int {
 
 // bring writes the checkpoint unless what is there forbids it.
 func (s *Sender) bring(ctx context.Context, p *place, note []byte, size int64) error {
-	held, err := Compare(ctx, s.o.Log, p.sink)
-	if errors.Is(err, ErrWriteOnly) {
+	name := p.sink.Name()
+	held, largest, err := p.sink.Latest(ctx, s.o.Log.Origin)
+	switch {
+	case err == nil:
+		if err := s.o.Log.Compare(ctx, name, held, largest); err != nil {
+			return &Contradiction{name, err}
+		}
+		if largest > size {
+			return nil // another server of the same log was faster
+		}
+	case errors.Is(err, ErrWriteOnly):
 		p.mu.Lock()
 		first := !p.writeOnly
 		p.writeOnly = true
 		p.mu.Unlock()
 		if first {
-			s.o.Logger.Info("a checkpoint sink cannot be read back, so it is not compared with", "sink", p.sink.Name())
+			s.o.Logger.Info("a checkpoint sink cannot be read back, so it is not compared with", "sink", name)
 		}
-	} else if err != nil {
+	case !errors.Is(err, ErrNone):
 		return err
-	}
-	if held > size {
-		return nil // another server of the same log was faster
 	}
 	return p.sink.Put(ctx, note, size)
 }
