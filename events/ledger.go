@@ -73,11 +73,14 @@ type QueryStep struct {
 	Digest      string `json:"digest,omitzero" doc:"hash of what was given out"`
 }
 
-// The data of export.created and query.run.
-type (
-	ExportCreated struct{ QueryStep }
-	QueryRun      struct{ QueryStep }
-)
+// ExportCreated is the data of export.created.
+type ExportCreated struct {
+	QueryStep
+	Size *Count `json:"size,omitzero" doc:"the prefix of the trail that was looked at, as a number of events"`
+}
+
+// QueryRun is the data of query.run.
+type QueryRun struct{ QueryStep }
 
 // SourceStep is what the events about a source have in common. The source is
 // named in the data, since the event's own source is whoever says this.
@@ -124,7 +127,7 @@ func ledgerFamily() family {
 		of[ExportCreated](spec{short: "export.created", ledger: true, needs: "actor",
 			meaning:  "An extract was given out.",
 			practice: p + "auditors are part of the record too.",
-			example:  `"authid":"auditor-1","data":{"query":"emergency=EM-12","result_count":61,"digest":"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`}),
+			example:  `"authid":"auditor-1","data":{"query":"emergency=EM-12","result_count":61,"size":5200,"digest":"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}`}),
 		of[QueryRun](spec{short: "query.run", ledger: true, needs: "actor",
 			meaning:  "An auditor searched.",
 			practice: p + "auditors are part of the record too.",
