@@ -40,3 +40,6 @@ func Freeze(t *Trail, thaw <-chan struct{}) (frozen <-chan struct{}) {
 	}
 	return reached
 }
+
+// ForgetTiles makes the next proof read every tile anew.
+func ForgetTiles(t *Trail) { t.proving.forget() }

@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/daybookhq/daybook/events/seal"
 	"github.com/jmoiron/sqlx"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // A Trail is an open trail. It is safe for concurrent use.
@@ -20,10 +19,10 @@ type Trail struct {
 	store  store
 	writer *sqlx.DB // the sequencer's one connection
 	reader *sqlx.DB // all others
-	key    *seal.Key
-	public note.Verifier
+	keys   atomic.Pointer[keyState]
 
-	publicText string
+	keyMissing atomic.Bool // the key was rotated elsewhere, and is not here
+	rotating   sync.Mutex  // one rotation at a time
 
 	intake intake
 	done   chan struct{} // closed when the sequencer has ended
@@ -34,6 +33,8 @@ type Trail struct {
 	objections map[string]error // by who objects to its taking events
 	news       chan struct{}    // closed, and replaced, whenever the head moves here
 	size       int64            // of the last commit here
+
+	proving proving
 
 	closeOnce sync.Once
 	closeErr  error
@@ -90,10 +91,11 @@ func (t *Trail) prepare(ctx context.Context) error {
 		}
 		return t.trust(head.PublicKey)
 	}
-	if t.key, err = t.findKey(head); err != nil {
+	key, err := t.findKey(head)
+	if err != nil {
 		return err
 	}
-	if err := t.trust(t.key.Public()); err != nil {
+	if err := t.adopt(key); err != nil {
 		return err
 	}
 	if err := t.store.ready(ctx); err != nil {
@@ -110,12 +112,6 @@ func (t *Trail) prepare(ctx context.Context) error {
 		s.run(run)
 	}()
 	return nil
-}
-
-func (t *Trail) trust(public string) (err error) {
-	t.publicText = public
-	t.public, err = seal.ParsePublic(public)
-	return err
 }
 
 // Close ends appending, waits for what is on its way, and closes the database.
@@ -171,12 +167,6 @@ func (t *Trail) DB() *sqlx.DB { return t.reader }
 
 // Dialect is the kind of database that the trail is in.
 func (t *Trail) Dialect() Dialect { return t.store.dialect() }
-
-// Origin is the log's name.
-func (t *Trail) Origin() string { return t.public.Name() }
-
-// PublicKey is the key that checkpoints are verified with: name+hash+key.
-func (t *Trail) PublicKey() string { return t.publicText }
 
 // Write runs f in a transaction, taking turns with appends where the database
 // has room for one writer only. It commits when f returns nil. f must not call
@@ -237,6 +227,9 @@ func (t *Trail) stop(err error) {
 }
 
 func (t *Trail) stopped() error {
+	if t.keyMissing.Load() {
+		t.lookForKey()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return cmp.Or(t.stopErr, t.objection())
