@@ -2,10 +2,13 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daybookhq/daybook/events/trail"
 )
 
 // healthz says that the process answers.
@@ -16,12 +19,17 @@ func (a *api) healthz(w http.ResponseWriter, r *http.Request) error {
 // readyz says whether the ledger takes events and its read models follow. What
 // works without being needed for that, as the stream, is named as degraded and
 // does not make the server unready: a broker that is away for a minute must not
-// end the writes. It names what does not work, and nothing that was recorded.
+// end the writes. A ledger that is read-only, since others hold more of its
+// trail, is not ready either, and answers every read all the same. It names what
+// does not work, and nothing that was recorded.
 func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 	defer cancel()
 	notes := map[string]string{}
-	if err := a.Trail.Err(); err != nil {
+	answer := map[string]any{"status": "ready"}
+	if err := a.Trail.Err(); errors.Is(err, trail.ErrReadOnly) {
+		answer["status"], notes["trail"] = "read-only", readOnly(err)
+	} else if err != nil {
 		notes["trail"] = "takes no more events; see the log"
 	} else if _, err := a.Trail.Head(ctx); err != nil {
 		notes["trail"] = "its database does not answer"
@@ -33,10 +41,12 @@ func (a *api) readyz(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	answer := map[string]any{"status": "ready"}
 	status := http.StatusOK
 	if len(notes) > 0 {
-		answer["status"], answer["because"] = "not ready", notes
+		if answer["status"] == "ready" {
+			answer["status"] = "not ready"
+		}
+		answer["because"] = notes
 		status = http.StatusServiceUnavailable
 	}
 	if a.Degraded != nil {

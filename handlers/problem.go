@@ -82,7 +82,7 @@ func problemOf(err error) client.Problem {
 	case errors.Is(err, trail.ErrFull):
 		return client.Problem{Status: http.StatusInsufficientStorage, Detail: trail.ErrFull.Error()}
 	case errors.Is(err, trail.ErrReadOnly):
-		return client.Problem{Status: http.StatusServiceUnavailable, Detail: trail.ErrReadOnly.Error()}
+		return client.Problem{Status: http.StatusServiceUnavailable, Detail: readOnly(err)}
 	case errors.Is(err, trail.ErrUnavailable):
 		return client.Problem{Status: http.StatusServiceUnavailable, Detail: trail.ErrUnavailable.Error()}
 	case errors.Is(err, trail.ErrUnknown):
@@ -95,6 +95,17 @@ func problemOf(err error) client.Problem {
 		return client.Problem{Status: http.StatusGatewayTimeout, Detail: "it took too long; ask for less at once, or try again"}
 	}
 	return client.Problem{Status: http.StatusInternalServerError, Detail: "internal error; the server's log says more"}
+}
+
+// readOnly says why the trail takes no events, without what was being done.
+func readOnly(err error) string {
+	if behind, ok := errors.AsType[*trail.BehindError](err); ok {
+		return behind.Error()
+	}
+	if errors.Is(err, trail.ErrNotCompared) {
+		return trail.ErrNotCompared.Error()
+	}
+	return trail.ErrReadOnly.Error()
 }
 
 // slugs name the problems that a client may want to tell apart by type.

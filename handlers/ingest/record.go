@@ -53,14 +53,16 @@ func (d *Door) persist(writer string, items []*item) error {
 	}
 }
 
-// temporary errors are those that repeating the same call can mend.
+// temporary errors are those that repeating the same call can mend. A trail that
+// is read-only is brought back or continued, and until then the broker keeps what
+// it has.
 func temporary(err error) bool {
-	return errors.Is(err, trail.ErrUnavailable) || errors.Is(err, trail.ErrFull) || errors.Is(err, trail.ErrUnknown)
+	return errors.Is(err, trail.ErrReadOnly) || errors.Is(err, trail.ErrUnavailable) || errors.Is(err, trail.ErrFull) || errors.Is(err, trail.ErrUnknown)
 }
 
 // oneByOne finds the item at fault after the trail refused them together.
 func (d *Door) oneByOne(writer string, items []*item, err error) error {
-	if errors.Is(err, trail.ErrClosed) || errors.Is(err, trail.ErrReadOnly) || errors.Is(err, trail.ErrStopped) ||
+	if errors.Is(err, trail.ErrClosed) || errors.Is(err, trail.ErrStopped) ||
 		errors.Is(err, context.Canceled) {
 		return err
 	}
