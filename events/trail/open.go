@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/daybookhq/daybook/events/seal"
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/mod/sumdb/note"
 )
 
 // A Trail is an open trail. It is safe for concurrent use.
@@ -19,10 +20,10 @@ type Trail struct {
 	store  store
 	writer *sqlx.DB // the sequencer's one connection
 	reader *sqlx.DB // all others
-	keys   atomic.Pointer[keyState]
+	key    *seal.Key
+	public note.Verifier
 
-	keyMissing atomic.Bool // the key was rotated elsewhere, and is not here
-	rotating   sync.Mutex  // one rotation at a time
+	publicText string
 
 	intake intake
 	done   chan struct{} // closed when the sequencer has ended
@@ -91,11 +92,10 @@ func (t *Trail) prepare(ctx context.Context) error {
 		}
 		return t.trust(head.PublicKey)
 	}
-	key, err := t.findKey(head)
-	if err != nil {
+	if t.key, err = t.findKey(head); err != nil {
 		return err
 	}
-	if err := t.adopt(key); err != nil {
+	if err := t.trust(t.key.Public()); err != nil {
 		return err
 	}
 	if err := t.store.ready(ctx); err != nil {
@@ -112,6 +112,12 @@ func (t *Trail) prepare(ctx context.Context) error {
 		s.run(run)
 	}()
 	return nil
+}
+
+func (t *Trail) trust(public string) (err error) {
+	t.publicText = public
+	t.public, err = seal.ParsePublic(public)
+	return err
 }
 
 // Close ends appending, waits for what is on its way, and closes the database.
@@ -167,6 +173,12 @@ func (t *Trail) DB() *sqlx.DB { return t.reader }
 
 // Dialect is the kind of database that the trail is in.
 func (t *Trail) Dialect() Dialect { return t.store.dialect() }
+
+// Origin is the log's name.
+func (t *Trail) Origin() string { return t.public.Name() }
+
+// PublicKey is the key that checkpoints are verified with: name+hash+key.
+func (t *Trail) PublicKey() string { return t.publicText }
 
 // Write runs f in a transaction, taking turns with appends where the database
 // has room for one writer only. It commits when f returns nil. f must not call
@@ -227,9 +239,6 @@ func (t *Trail) stop(err error) {
 }
 
 func (t *Trail) stopped() error {
-	if t.keyMissing.Load() {
-		t.lookForKey()
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return cmp.Or(t.stopErr, t.objection())
