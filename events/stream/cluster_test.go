@@ -200,7 +200,13 @@ func TestAClusterOfThree(t *testing.T) {
 	record(t, tr, 2000, 2000)
 	told(t, s, tr)
 	complete(t, positions(t, s.Broker(), tr), size(t, tr))
-	waitFor(t, "hints go on", func() bool { return hints.newest() == size(t, tr)-1 })
+	// A client that changes servers may drop a hint, and the next one says it all.
+	next := 4000
+	waitFor(t, "hints go on", func() bool {
+		record(t, tr, next, 1)
+		next++
+		return hints.newest() > 4000
+	})
 }
 
 func threeServers(t *testing.T) (urls string, kill func(name string)) {
