@@ -196,4 +196,3 @@ func body(signed string) string {
 	text, _, _ := strings.Cut(signed, "\n\n")
 	return text
 }
-
