@@ -59,10 +59,11 @@ The exit code is 3 when something does not fit.`,
 				if err != nil {
 					return fmt.Errorf("reading the checkpoint: %w", err)
 				}
-				vo.Checkpoints = append(vo.Checkpoints, b)
+				vo.Elsewhere = append(vo.Elsewhere, trail.Elsewhere{From: name, Note: b})
 			}
 			bar := verifyBar(cmd)
-			vo.Progress = func(done, total int64) {
+			vo.Progress = func(phase string, done, total int64) {
+				bar.Describe("verifying " + phase)
 				bar.ChangeMax64(total)
 				bar.Set64(done)
 			}

@@ -106,6 +106,13 @@ func writePools(t *testing.T, o trail.Options) [][]byte {
 	return heads
 }
 
+func elsewhere(notes [][]byte) (e []trail.Elsewhere) {
+	for i, n := range notes {
+		e = append(e, trail.Elsewhere{From: fmt.Sprintf("note %d", i), Note: n})
+	}
+	return e
+}
+
 func TestTamperingIsNamed(t *testing.T) {
 	posting := `hash = (SELECT hash FROM keys WHERE kind = 'incident' AND value = 'p1')`
 	tamperings := []struct {
@@ -241,11 +248,11 @@ func TestShortenedTrailNeedsACheckpointFromElsewhere(t *testing.T) {
 		if said := strings.Join(r.NotProved, "\n"); !strings.Contains(said, "cut off the end") {
 			t.Fatalf("not said to be unproved: %s", said)
 		}
-		r, err = trail.Verify(t.Context(), o, trail.VerifyOptions{Checkpoints: kept[len(kept)-1:]})
+		r, err = trail.Verify(t.Context(), o, trail.VerifyOptions{Elsewhere: elsewhere(kept[len(kept)-1:])})
 		if err != nil || r.OK() || r.FirstBad() != size || !strings.Contains(r.Faults[0].What, "shortened") {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		r, err = trail.Verify(t.Context(), o, trail.VerifyOptions{Checkpoints: kept[:4]})
+		r, err = trail.Verify(t.Context(), o, trail.VerifyOptions{Elsewhere: elsewhere(kept[:4])})
 		if err != nil || !r.OK() {
 			t.Fatalf("earlier checkpoints: %+v, %v", r, err)
 		}

@@ -14,19 +14,36 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// VerifyOptions say what a trail is held against besides itself.
+// VerifyOptions say what a trail is held against besides itself, and how much
+// of it is looked at.
 type VerifyOptions struct {
 	// PublicKey is the log's key as known from elsewhere (name+hash+key). Empty
 	// means that of the signing key file, and without one the key that the
 	// trail names itself, which whoever rewrote all of it could have replaced.
 	PublicKey string
 
-	// Checkpoints are signed checkpoints that were kept elsewhere. The trail
-	// must hold at least as many events as each, with that root.
-	Checkpoints [][]byte
+	// Elsewhere are signed checkpoints that were kept elsewhere. The trail must
+	// hold at least as many events as each, with that root.
+	Elsewhere []Elsewhere
 
-	// Progress is called now and then with the number of events looked at.
-	Progress func(done, total int64)
+	// From is the first position whose bytes are read again; for those before
+	// it the hashes in the tiles are taken. It is rounded down to the beginning
+	// of a tile.
+	From int64
+
+	// NoIndex leaves out whatever is not sealed: the columns beside the bytes,
+	// and the indexes that searches rely on.
+	NoIndex bool
+
+	// Progress is called now and then with what is being looked at, and how
+	// much of it was.
+	Progress func(phase string, done, total int64)
+}
+
+// An Elsewhere is a checkpoint that somebody else kept.
+type Elsewhere struct {
+	From string // where it was, as a message names it
+	Note []byte // the signed note
 }
 
 // Verify opens a trail for reading, which works beside a running server, and
@@ -46,14 +63,13 @@ func Verify(ctx context.Context, o Options, vo VerifyOptions) (Report, error) {
 	return t.Verify(ctx, vo)
 }
 
-// Verify recomputes the whole tree from the stored bytes, in memory that does
-// not grow with the trail, and holds everything that is stored against it:
-// columns, identities, tiles, checkpoints, head and index. It covers the
-// events that there are when it begins.
+// Verify recomputes the whole tree from the stored bytes, on all processors and
+// in memory that does not grow with the trail, and holds everything that is
+// stored against it: tiles, checkpoints, head, columns and indexes. It covers
+// the events that there are when it begins.
 func (t *Trail) Verify(ctx context.Context, vo VerifyOptions) (Report, error) {
 	began := time.Now()
-	v := &verification{trail: t, opts: vo, computed: seal.NewTree(), prevUS: -1 << 62}
-	v.stored = v.computed
+	v := &verification{trail: t, opts: vo, prevUS: -1 << 62}
 	if err := v.run(ctx); err != nil {
 		return Report{}, fmt.Errorf("verify the trail: %w", t.classify(err))
 	}
@@ -62,7 +78,8 @@ func (t *Trail) Verify(ctx context.Context, vo VerifyOptions) (Report, error) {
 	return v.report, nil
 }
 
-// verification is one walk over a trail.
+// verification is one walk over a trail. Its fields belong to one goroutine;
+// those that look at chunks are given what they need.
 type verification struct {
 	trail  *Trail
 	opts   VerifyOptions
@@ -73,19 +90,18 @@ type verification struct {
 	// computed grows by the hashes of the stored bytes, stored by those in the
 	// tiles. They are one tree until the first difference.
 	computed, stored *seal.Tree
-	doubtful         []doubt // differences that no checkpoint has decided yet
+	doubtful         []int64 // events whose bytes and tile differ, which no checkpoint has decided yet
 	leaves           *tileReader
 	checkpoints      *checkpointReader
+	elsewhere        []elsewhere // by size, those that are still ahead
 	postings         postingSums
+	identities       identitySum
 	known            knownKeys
-	prevUS           int64
+	prevUS           int64 // ledger time of the event before
 	lastCheckpoint   int64 // size of the last one that is signed
 	lastGood         int64 // size of the last one that fits
 	astray           bool  // the last one does not fit
 }
-
-// A doubt is an event whose bytes and tile do not agree.
-type doubt struct{ position int64 }
 
 func (v *verification) run(ctx context.Context) error {
 	var err error
@@ -103,66 +119,42 @@ func (v *verification) run(ctx context.Context) error {
 	if v.key, err = seal.ParsePublic(r.PublicKey); err != nil {
 		return err
 	}
-	v.leaves = &tileReader{trail: v.trail, level: 0}
-	v.checkpoints = &checkpointReader{trail: v.trail, key: v.key, to: v.head.Size}
-	v.postings = newPostingSums(v.head.Size)
-	if err := v.events(ctx); err != nil {
+	if err := v.begin(ctx); err != nil {
+		return err
+	}
+	if err := v.walk(ctx); err != nil {
 		return err
 	}
 	if err := v.tiles(ctx); err != nil {
 		return err
 	}
-	if err := v.index(ctx); err != nil {
-		return err
+	if !v.opts.NoIndex {
+		if err := v.indexes(ctx); err != nil {
+			return err
+		}
 	}
-	if err := v.end(ctx); err != nil {
-		return err
-	}
-	return v.elsewhere(ctx)
+	return v.end(ctx)
 }
 
-// events walks over all events once, in order.
-func (v *verification) events(ctx context.Context) error {
-	const batch = 1024
-	next := int64(0)
-	for next < v.head.Size {
-		rows, err := v.trail.rawEvents(ctx, next, min(next+batch, v.head.Size))
-		if err != nil {
-			return err
-		}
-		examined := examine(rows)
-		if err := v.identities(ctx, rows); err != nil {
-			return err
-		}
-		if err := v.keys(ctx, examined); err != nil {
-			return err
-		}
-		for i := range rows {
-			for ; next < rows[i].Position; next++ {
-				v.report.fault(next, "the event is missing")
-				if err := v.leaf(ctx, next, nil); err != nil {
-					return err
-				}
-			}
-			if err := v.event(ctx, &rows[i], &examined[i]); err != nil {
-				return err
-			}
-			next++
-		}
-		if len(rows) == 0 {
-			end := min(next+batch, v.head.Size)
-			v.report.fault(next, "the events #%d to #%d are missing", next, end-1)
-			for ; next < end; next++ {
-				if err := v.leaf(ctx, next, nil); err != nil {
-					return err
-				}
-			}
-		}
-		if v.opts.Progress != nil {
-			v.opts.Progress(next, v.head.Size)
-		}
+// begin makes the tree that the walk lets grow: an empty one, or that of the
+// events before From.
+func (v *verification) begin(ctx context.Context) (err error) {
+	from := v.opts.From
+	if from < 0 || from > 0 && from >= v.head.Size {
+		return fmt.Errorf("there is no event #%d; the trail holds #0 to #%d", from, v.head.Size-1)
 	}
-	return v.checkpointsUpTo(ctx, v.head.Size)
+	from -= from % seal.TileWidth
+	v.report.From = from
+	if v.computed, err = seal.LoadTree(from, v.trail.tileReader(ctx)); err != nil {
+		return fmt.Errorf("the tree of the %d events before #%d cannot be read; verify the whole trail: %w", from, from, err)
+	}
+	v.stored = v.computed
+	v.lastCheckpoint, v.lastGood = from, from
+	v.leaves = &tileReader{trail: v.trail, level: 0}
+	v.checkpoints = &checkpointReader{trail: v.trail, key: v.key, last: max(from, 0), to: v.head.Size}
+	v.postings = newPostingSums(v.head.Size)
+	v.identities = newIdentitySum()
+	return v.openElsewhere(ctx)
 }
 
 // event checks one event and adds it to the trees.
@@ -188,17 +180,23 @@ func (v *verification) event(ctx context.Context, row *rawEvent, x *examination)
 		for _, k := range x.keys {
 			v.postings.expect(k.digest.hash(), p)
 		}
+		v.identities.expect(e.Identity(), p)
 	}
 	// Every append has one ledger time and ends in a checkpoint, so where the
 	// time changes there must be one.
 	if err := v.checkpointsUpTo(ctx, p); err != nil {
 		return err
 	}
-	if us != v.prevUS && p > 0 && v.lastCheckpoint != p {
-		r.fault(p-1, "the checkpoint after it, at size %d, is missing", p)
-	}
+	v.turn(p, us)
 	v.prevUS = us
 	return v.leaf(ctx, p, &x.leaf)
+}
+
+// turn checks that there is a checkpoint where the ledger time changes.
+func (v *verification) turn(position, us int64) {
+	if us != v.prevUS && position > v.report.From && v.lastCheckpoint != position {
+		v.report.fault(position-1, "the checkpoint after it, at size %d, is missing", position)
+	}
 }
 
 // leaf adds a leaf to both trees: its own hash, and the one in the tile. What
@@ -225,14 +223,19 @@ func (v *verification) leaf(ctx context.Context, position int64, own *seal.Hash)
 		if v.stored == v.computed {
 			v.stored = v.computed.Clone()
 		}
-		v.doubtful = append(v.doubtful, doubt{position})
+		v.doubtful = append(v.doubtful, position)
 	}
-	grown := v.stored.Append([]seal.Hash{*kept})
+	full := v.stored.Grow(*kept)
 	if v.computed != v.stored {
-		v.computed.Append([]seal.Hash{*own})
+		v.computed.Grow(*own)
 	}
-	for _, tile := range grown {
-		if tile.Level > 0 && tile.Width() == seal.TileWidth {
+	return v.upperTiles(ctx, full)
+}
+
+// upperTiles compares the tiles above level 0 among those that were filled.
+func (v *verification) upperTiles(ctx context.Context, full []seal.Tile) error {
+	for _, tile := range full {
+		if tile.Level > 0 {
 			if err := v.tile(ctx, tile); err != nil {
 				return err
 			}
@@ -241,57 +244,11 @@ func (v *verification) leaf(ctx context.Context, position int64, own *seal.Hash)
 	return nil
 }
 
-// checkpointsUpTo checks the kept checkpoints up to the size that the trees have.
-func (v *verification) checkpointsUpTo(ctx context.Context, size int64) error {
-	for {
-		c, err := v.checkpoints.next(ctx, size)
-		if err != nil || c == nil {
-			return err
-		}
-		v.report.Checkpoints++
-		last := max(c.size-1, 0)
-		switch {
-		case c.err != nil:
-			v.report.fault(last, "the checkpoint kept at size %d: %v", c.size, c.err)
-			continue
-		case c.Size != c.size:
-			v.report.fault(last, "the checkpoint kept at size %d is of size %d", c.size, c.Size)
-			continue
-		}
-		v.lastCheckpoint = c.size
-		byStored, byComputed := c.Root == v.stored.Root(), c.Root == v.computed.Root()
-		for _, d := range v.doubtful {
-			switch {
-			case byStored && !byComputed:
-				v.report.fault(d.position, "the stored bytes were changed: they do not have the hash that was sealed")
-			case byComputed:
-				v.report.fault(d.position, "its hash in the tile 0/%d was changed; the bytes are what was sealed", d.position/seal.TileWidth)
-			default:
-				v.report.fault(d.position, "the stored bytes and the hash in the tile differ, and the checkpoint at size %d fits neither", c.size)
-			}
-		}
-		if !byStored && !byComputed {
-			// The later ones cannot fit either; one is enough to say so.
-			if len(v.doubtful) == 0 && !v.astray {
-				v.report.fault(v.lastGood, "one of the events #%d to #%d and its hash in the tiles were changed: the root over the first %d events is %s, the checkpoint signed then says %s",
-					v.lastGood, last, c.size, b64(v.stored.Root()), b64(c.Root))
-			}
-			v.astray = true
-		} else {
-			v.astray, v.lastGood = false, c.size
-		}
-		v.doubtful = v.doubtful[:0]
-		if byComputed && v.stored != v.computed {
-			v.stored = v.computed
-		}
-	}
-}
-
 // end compares the head and looks for what stands behind it.
 func (v *verification) end(ctx context.Context) error {
 	r := &v.report
-	for _, d := range v.doubtful {
-		r.fault(d.position, "the stored bytes and the hash in the tile differ")
+	for _, p := range v.doubtful {
+		r.fault(p, "the stored bytes and the hash in the tile differ")
 	}
 	// Where bytes are missing or changed, the tiles' root is what was sealed.
 	r.Root = v.stored.Root()
@@ -353,52 +310,9 @@ func (v *verification) guards(ctx context.Context) error {
 	return nil
 }
 
-// elsewhere holds the trail against checkpoints that others kept.
-func (v *verification) elsewhere(ctx context.Context) error {
-	for i, signed := range v.opts.Checkpoints {
-		c, err := seal.OpenCheckpoint(signed, v.key)
-		if err != nil {
-			v.report.fault(0, "the checkpoint from elsewhere, number %d: %v", i+1, err)
-			continue
-		}
-		if c.Size > v.head.Size {
-			v.report.fault(v.head.Size, "the trail was shortened: a checkpoint from elsewhere was signed at %d events, there are %d", c.Size, v.head.Size)
-			continue
-		}
-		h, err := v.trail.HeadAt(ctx, c.Size)
-		if err != nil {
-			v.report.fault(c.Size-1, "the tree at size %d, of which there is a checkpoint elsewhere, cannot be read: %v", c.Size, err)
-		} else if h.Root != c.Root {
-			v.report.fault(c.Size-1, "the first %d events are not those that the checkpoint from elsewhere was signed for", c.Size)
-		}
-	}
-	return nil
-}
-
-// conclude says what all this means.
-func (v *verification) conclude() {
-	r := &v.report
-	r.NotProved = []string{
-		"that producers recorded everything that happened, or told the truth",
-		"that the person who holds the signing key did not write another history; compare a checkpoint that somebody else holds",
-	}
-	if len(v.opts.Checkpoints) == 0 {
-		r.NotProved = append(r.NotProved, "that no events were cut off the end: give a checkpoint that was kept elsewhere")
-	}
-	if v.opts.PublicKey == "" {
-		r.NotProved = append(r.NotProved, "that the key is the log's: it was taken from the trail itself; give the one you know")
-	}
-	if !r.OK() {
-		return
-	}
-	r.Proved = []string{
-		fmt.Sprintf("the %d events stand at positions 0 to %d without a gap, in an order that ledger time agrees with", r.Size, r.Size-1),
-		fmt.Sprintf("their stored bytes are those that were sealed: the tree over them has the root in the checkpoint at size %d", r.Size),
-		fmt.Sprintf("all %d kept checkpoints carry a good signature of %s and agree with that one tree", r.Checkpoints, r.PublicKey),
-		"no source and id stands for two events, and columns and key index agree with the bytes",
-	}
-	if n := len(v.opts.Checkpoints); n > 0 {
-		r.Proved = append(r.Proved, fmt.Sprintf("the trail continues each of the %d checkpoints from elsewhere: nothing up to them was changed or cut off", n))
+func (v *verification) progress(phase string, done, total int64) {
+	if v.opts.Progress != nil {
+		v.opts.Progress(phase, done, total)
 	}
 }
 

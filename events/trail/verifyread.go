@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // rawEvent is a row of events, unread.
@@ -64,41 +62,6 @@ func inParallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// identities looks the events up by their identity, through the unique index:
-// each must be found, once, where it stands.
-func (v *verification) identities(ctx context.Context, rows []rawEvent) error {
-	for from := 0; from < len(rows); from += readChunk {
-		chunk := rows[from:min(from+readChunk, len(rows))]
-		args := make([]any, len(chunk))
-		for i := range chunk {
-			args[i] = chunk[i].Identity
-		}
-		var found []struct {
-			Position int64  `db:"position"`
-			Identity []byte `db:"identity"`
-		}
-		query := `SELECT position, identity FROM events WHERE identity IN (?` + strings.Repeat(`,?`, len(chunk)-1) + `)`
-		if err := v.trail.reader.SelectContext(ctx, &found, v.trail.reader.Rebind(query), args...); err != nil {
-			return err
-		}
-		at := make(map[string]int64, len(found))
-		for _, f := range found {
-			id := string(f.Identity)
-			if first, ok := at[id]; ok {
-				v.report.fault(max(first, f.Position), "it has the same source and id as #%d", min(first, f.Position))
-				f.Position = min(first, f.Position)
-			}
-			at[id] = f.Position
-		}
-		for i := range chunk {
-			if _, ok := at[string(chunk[i].Identity)]; !ok {
-				v.report.fault(chunk[i].Position, "the identity index does not lead to it")
-			}
-		}
-	}
-	return nil
-}
-
 // tileReader reads the tiles of one level, in order, a few at a time.
 type tileReader struct {
 	trail *Trail
@@ -139,58 +102,4 @@ func (r *tileReader) hash(ctx context.Context, index int64) (*seal.Hash, error) 
 	}
 	h := seal.Hash(b[i : i+seal.HashSize])
 	return &h, nil
-}
-
-// checkpointReader reads kept checkpoints in order and checks their signatures.
-type checkpointReader struct {
-	trail *Trail
-	key   note.Verifier
-	to    int64
-	last  int64
-	read  []keptCheckpoint
-	ended bool
-}
-
-type keptCheckpoint struct {
-	size int64
-	seal.Checkpoint
-	err error
-}
-
-// next returns the next checkpoint of at most that size, or nil.
-func (r *checkpointReader) next(ctx context.Context, size int64) (*keptCheckpoint, error) {
-	if len(r.read) == 0 && !r.ended {
-		if err := r.fill(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if len(r.read) == 0 || r.read[0].size > size {
-		return nil, nil
-	}
-	c := &r.read[0]
-	r.read = r.read[1:]
-	return c, nil
-}
-
-func (r *checkpointReader) fill(ctx context.Context) error {
-	const some = 1024
-	var rows []struct {
-		Size int64  `db:"size"`
-		Note string `db:"note"`
-	}
-	query := r.trail.reader.Rebind(`SELECT size, note FROM checkpoints WHERE size > ? AND size <= ? ORDER BY size LIMIT ?`)
-	if err := r.trail.reader.SelectContext(ctx, &rows, query, r.last, r.to, some); err != nil {
-		return fmt.Errorf("read checkpoints: %w", err)
-	}
-	r.ended = len(rows) < some
-	r.read = make([]keptCheckpoint, len(rows))
-	inParallel(len(rows), func(i int) {
-		c := &r.read[i]
-		c.size = rows[i].Size
-		c.Checkpoint, c.err = seal.OpenCheckpoint([]byte(rows[i].Note), r.key)
-	})
-	if len(rows) > 0 {
-		r.last = rows[len(rows)-1].Size
-	}
-	return nil
 }
