@@ -119,20 +119,22 @@ func TestRowsEqualAFoldFromZero(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		rapid.Check(t, func(rt *rapid.T) {
 			o := trailtest.SQLite(t)
-			breakRunner(t, o, rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(1, 400).Draw(rt, "events"))
+			breakRunner(t, o, rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(1, 400).Draw(rt, "events"), 40)
 		})
 	})
 	t.Run("postgres", func(t *testing.T) {
 		for seed := range uint64(3) {
 			o := trailtest.SQLite(t)
 			o.DatabaseURL, o.AllowOwner = trailtest.Postgres(t), true
-			breakRunner(t, o, seed, 300)
+			breakRunner(t, o, seed, 300, 40)
 		}
 	})
-	t.Run("thousands", func(t *testing.T) { breakRunner(t, trailtest.SQLite(t), 99, 1200) })
+	t.Run("thousands", func(t *testing.T) { breakRunner(t, trailtest.SQLite(t), 99, 2000, 400) })
 }
 
-func breakRunner(t *testing.T, o trail.Options, seed uint64, n int) {
+// breakRunner records n events, up to step at a time, and disturbs the runners
+// after each time.
+func breakRunner(t *testing.T, o trail.Options, seed uint64, n, step int) {
 	ctx := t.Context()
 	tr, err := trail.Open(ctx, o)
 	if err != nil {
@@ -141,7 +143,7 @@ func breakRunner(t *testing.T, o trail.Options, seed uint64, n int) {
 	defer tr.Close()
 	h, rnd := newHistory(seed), rand.New(rand.NewPCG(seed, 11))
 	fresh := func() *Runner {
-		r, err := Open(ctx, tr, Options{Batch: 1 + rnd.IntN(60), CacheBytes: 1 + rnd.IntN(20000)})
+		r, err := Open(ctx, tr, Options{Batch: 1 + rnd.IntN(3*step/2), CacheBytes: 1 + rnd.IntN(20000)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +151,7 @@ func breakRunner(t *testing.T, o trail.Options, seed uint64, n int) {
 	}
 	runners := []*Runner{fresh(), fresh()}
 	for left := n; left > 0; {
-		part := min(left, 1+rnd.IntN(40))
+		part := min(left, 1+rnd.IntN(step))
 		left -= part
 		trailtest.Append(t, tr, h.several(t, part)...)
 		head, err := tr.Head(ctx)
