@@ -34,6 +34,7 @@ type ledger struct {
 	tokens  *tokens.Store
 	runner  *projections.Runner
 	reports *reports.Renderer
+	publish *publisher
 	api     http.Handler
 
 	degraded atomic.Pointer[func(context.Context) map[string]string] // set by a server for what it adds
@@ -60,6 +61,9 @@ func openLedger(ctx context.Context, s settings, command string, log *slog.Logge
 func (l *ledger) open(ctx context.Context) (err error) {
 	l.trail, err = trail.Open(ctx, l.trailOptions())
 	if err != nil {
+		return err
+	}
+	if l.publish, err = newPublisher(l); err != nil {
 		return err
 	}
 	l.tokens = tokens.New(tokens.Options{

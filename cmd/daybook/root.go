@@ -21,6 +21,7 @@ type settings struct {
 	SigningKey  string
 	AllowOwner  bool
 	JSON        bool
+	Elsewhere   elsewhere
 }
 
 const defaultListen = "127.0.0.1:7733"
@@ -56,6 +57,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 	p.String("signing-key", "", "file of the key that signs checkpoints; default DATA-DIR/signing.key [$DAYBOOK_SIGNING_KEY]")
 	p.Bool("allow-owner", false, "accept a Postgres role that could change events, for a trial [$DAYBOOK_ALLOW_OWNER]")
 	p.Bool("json", false, "print JSON")
+	elsewhereFlags(root)
 
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddGroup(
@@ -68,7 +70,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 		id   string
 		cmds []*cobra.Command
 	}{
-		{"run", []*cobra.Command{newServeCmd(), newDemoCmd(), newMigrateCmd()}},
+		{"run", []*cobra.Command{newServeCmd(), newDemoCmd(), newMigrateCmd(), newWitnessCmd()}},
 		{"write", []*cobra.Command{newRecordCmd(), newNoteCmd(), newImportCmd()}},
 		{"read", []*cobra.Command{newTrailCmd(), newReportCmd(), newStatsCmd(), newEventsCmd()}},
 		{"keep", []*cobra.Command{newVerifyCmd(), newProjectionsCmd(), newTokenCmd(), newBenchCmd(), newVersionCmd()}},
@@ -88,7 +90,7 @@ func variableOf(flag string) string {
 
 // fromEnvironment gives flags that were not set the values of their variables.
 func fromEnvironment(cmd *cobra.Command) error {
-	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "origin", "signing-key", "allow-owner"} {
+	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy"} {
 		f := cmd.Flags().Lookup(name)
 		if v, ok := os.LookupEnv(variableOf(name)); ok && v != "" && f != nil && !f.Changed {
 			if err := f.Value.Set(v); err != nil {
@@ -107,6 +109,7 @@ func settingsOf(cmd *cobra.Command) settings {
 		DataDir: text("data-dir"), Server: text("server"), Token: os.Getenv("DAYBOOK_TOKEN"),
 		DatabaseURL: text("database-url"), NATSURL: text("nats-url"), Listen: text("listen"),
 		Origin: text("origin"), SigningKey: text("signing-key"), AllowOwner: flag("allow-owner"), JSON: flag("json"),
+		Elsewhere: elsewhereOf(cmd),
 	}
 	s.DataDir = filepath.Clean(cmp.Or(s.DataDir, "daybook-data"))
 	return s

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -67,16 +68,28 @@ func (s *Server) start(ctx, background context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("opening the door for events from the broker: %w", err)
 	}
-	degraded := s.unheard
+	publish, err := s.publish.start(s.ledger, s.stream.Broker())
+	if err != nil {
+		return err
+	}
+	degraded := s.unwell
 	s.ledger.degraded.Store(&degraded)
 	s.work.Go(func() { s.runner.Run(background) })
 	s.work.Go(func() { s.noteUse(background) })
+	s.work.Go(func() { publish(background) })
 	return nil
 }
 
 // behind is how many events the stream may have to be told of before /readyz
 // speaks of it; a burst of writes is told within a second or two.
 const behind = 20_000
+
+// unwell says what does not work though events are taken and shown.
+func (s *Server) unwell(ctx context.Context) map[string]string {
+	notes := s.publish.degraded(ctx)
+	maps.Copy(notes, s.unheard(ctx))
+	return notes
+}
 
 // unheard says what of the stream does not work, for /readyz. Another node may
 // be the one that tells the stream, so not leading is no fault.
@@ -175,8 +188,11 @@ func newHTTPServer(h http.Handler, who func(net.Conn) access.Principal) *http.Se
 }
 
 // URL is where the server answers.
-func (s *Server) URL() string {
-	addr := s.tcp.Addr().(*net.TCPAddr)
+func (s *Server) URL() string { return urlOf(s.tcp) }
+
+// urlOf is where a listener answers, as seen from its own machine.
+func urlOf(l net.Listener) string {
+	addr := l.Addr().(*net.TCPAddr)
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() {
 		host = "localhost"
@@ -196,8 +212,8 @@ func (s *Server) Wait(ctx context.Context) error {
 
 // Close ends the server in the order in which nothing is lost: no more
 // requests, those under way answered (with them the pool is flushed), then the
-// broker's door, the stream, the projections, the database. Later calls wait
-// for the first.
+// broker's door, the last checkpoint sent, the stream, the projections, the
+// database. Later calls wait for the first.
 func (s *Server) Close() error {
 	s.closing.Do(func() { s.closeErr = s.close() })
 	return s.closeErr
@@ -231,6 +247,7 @@ func (s *Server) close() error {
 		within(s.door.Close)
 	}
 	if s.stream != nil {
+		within(s.publish.flush)
 		within(s.stream.Close)
 	}
 	s.cancel()

@@ -214,7 +214,7 @@ func (s *Sender) record(p *place, note []byte, size int64, err error) int {
 
 // Flush sends once more what sinks that work do not hold yet. Call it when
 // nothing is appended any more.
-func (s *Sender) Flush(ctx context.Context) error {
+func (s *Sender) Flush(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, p := range s.places {
 		p.mu.Lock()
@@ -225,7 +225,6 @@ func (s *Sender) Flush(ctx context.Context) error {
 		}
 	}
 	all.Wait()
-	return ctx.Err()
 }
 
 // Degraded says, by sink, why the newest checkpoint is not there.

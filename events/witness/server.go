@@ -6,11 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/time/rate"
 
@@ -19,12 +17,11 @@ import (
 
 // ServerOptions say who co-signs, for whom. Key and State are required.
 type ServerOptions struct {
-	Key        *Key
-	State      *State
-	Logs       []Log                 // as [MergeLogs] returns them
-	Clock      func() time.Time      // default: time.Now
-	Logger     *slog.Logger          // default: none
-	Registerer prometheus.Registerer // default: nobody
+	Key    *Key
+	State  *State
+	Logs   []Log            // as [MergeLogs] returns them
+	Clock  func() time.Time // default: time.Now
+	Logger *slog.Logger     // default: none
 }
 
 // A Server is a witness: the HTTP handler of C2SP tlog-witness.
@@ -33,11 +30,10 @@ type ServerOptions struct {
 //	GET  /<origin hash>/checkpoint  the newest that it co-signed
 //	GET  /                        its name, key and what it does, for people
 type Server struct {
-	o        ServerOptions
-	logs     map[string]*served // by origin
-	byHash   map[string]string  // origin by its hash
-	mux      *http.ServeMux
-	requests *prometheus.CounterVec
+	o      ServerOptions
+	logs   map[string]*served // by origin
+	byHash map[string]string  // origin by its hash
+	mux    *http.ServeMux
 }
 
 type served struct {
@@ -46,18 +42,14 @@ type served struct {
 }
 
 // NewServer returns the handler of a witness.
-func NewServer(o ServerOptions) (*Server, error) {
+func NewServer(o ServerOptions) *Server {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, logs: map[string]*served{}, byHash: map[string]string{}, mux: http.NewServeMux(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "daybook_witness_requests_total",
-			Help: "Calls of add-checkpoint, by the status that they were answered with.",
-		}, []string{"status"})}
+	s := &Server{o: o, logs: map[string]*served{}, byHash: map[string]string{}, mux: http.NewServeMux()}
 	for _, l := range o.Logs {
 		sv := &served{Log: l}
 		if l.PerDay > 0 {
@@ -67,15 +59,10 @@ func NewServer(o ServerOptions) (*Server, error) {
 		s.logs[l.Origin] = sv
 		s.byHash[OriginHash(l.Origin)] = l.Origin
 	}
-	if o.Registerer != nil {
-		if err := o.Registerer.Register(s.requests); err != nil {
-			return nil, err
-		}
-	}
 	s.mux.HandleFunc("POST /add-checkpoint", s.addCheckpoint)
 	s.mux.HandleFunc("GET /{hash}/checkpoint", s.checkpoint)
 	s.mux.HandleFunc("GET /{$}", s.about)
-	return s, nil
+	return s
 }
 
 // ServeHTTP is part of http.Handler.
@@ -100,7 +87,6 @@ func answerf(status int, format string, args ...any) answer {
 
 func (s *Server) addCheckpoint(w http.ResponseWriter, r *http.Request) {
 	a := s.answer(w, r)
-	s.requests.WithLabelValues(strconv.Itoa(a.status)).Inc()
 	w.Header().Set("Content-Type", a.typ)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(a.status)

@@ -2,6 +2,7 @@ package witness
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,9 @@ type Fork struct {
 
 // Size is that of the checkpoint, 0 without one.
 func (s *Standing) Size() int64 { return s.tree.size }
+
+// Root is the checkpoint's root in base64, as in the checkpoint.
+func (s *Standing) Root() string { return base64.StdEncoding.EncodeToString(s.tree.root[:]) }
 
 // A State is what a witness must never forget: a file for each log, replaced as
 // a whole before anything in it is told to anybody.
