@@ -110,13 +110,12 @@ func (k *Key) Save(path string) (err error) {
 	if err != nil {
 		return fmt.Errorf("write the signing key %s: %w", path, err)
 	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return syncDir(dir)
 }
+
+// Hash tells the keys of a log apart: 8 hex digits, as they stand in the public
+// key and, in another spelling, in each signature.
+func (k *Key) Hash() string { return fmt.Sprintf("%08x", k.signer.KeyHash()) }
 
 // Origin is the name of the log that the key signs for.
 func (k *Key) Origin() string { return k.signer.Name() }

@@ -112,6 +112,16 @@ func (r *Keyring) Spans() []KeySpan {
 	return spans
 }
 
+// Signs reports whether that key alone signs trees of that size.
+func (r *Keyring) Signs(public string, size int64) bool {
+	for i, k := range r.keys {
+		if k.public == public {
+			return (i == 0 || size > k.after) && (i+1 == len(r.keys) || size < r.keys[i+1].after)
+		}
+	}
+	return false
+}
+
 // Verifiers returns the keys as other libraries take them. That one of them
 // verified a signature does not say that it was right for the size: [Keyring.Open] does.
 func (r *Keyring) Verifiers() []note.Verifier {

@@ -47,7 +47,7 @@ func (e *BehindError) Is(target error) bool { return target == ErrReadOnly }
 func (t *Trail) Compare(ctx context.Context, holder string, note []byte, size int64) error {
 	claim := &BehindError{Holder: holder, Held: size, Note: note}
 	if note != nil {
-		c, err := t.openHeld(note)
+		c, err := t.openHeld(ctx, note)
 		if err != nil {
 			return fmt.Errorf("%s shows what is no checkpoint of this log: %w", holder, err)
 		}
@@ -98,7 +98,7 @@ func (t *Trail) extends(ctx context.Context, claim *BehindError) (bool, error) {
 	if claim.Note == nil || claim.Held == 0 {
 		return true, nil
 	}
-	c, err := t.openHeld(claim.Note)
+	c, err := t.openHeld(ctx, claim.Note)
 	if err != nil {
 		return false, err
 	}
@@ -111,8 +111,12 @@ func (t *Trail) extends(ctx context.Context, claim *BehindError) (bool, error) {
 }
 
 // openHeld reads a checkpoint that this log signed.
-func (t *Trail) openHeld(note []byte) (seal.Checkpoint, error) {
-	return seal.OpenCheckpoint(note, t.public)
+func (t *Trail) openHeld(ctx context.Context, note []byte) (seal.Checkpoint, error) {
+	ring, err := t.Keyring(ctx, "")
+	if err != nil {
+		return seal.Checkpoint{}, err
+	}
+	return ring.Open(note)
 }
 
 // leaf is the stored hash of an event.

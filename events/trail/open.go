@@ -7,11 +7,10 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/daybookhq/daybook/events/seal"
 	"github.com/jmoiron/sqlx"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // A Trail is an open trail. It is safe for concurrent use.
@@ -20,10 +19,11 @@ type Trail struct {
 	store  store
 	writer *sqlx.DB // the sequencer's one connection
 	reader *sqlx.DB // all others
-	key    *seal.Key
-	public note.Verifier
+	keys   atomic.Pointer[keyState]
 
-	publicText string
+	keyMissing atomic.Bool // the key was rotated elsewhere, and is not here
+	rotating   sync.Mutex  // one rotation at a time
+	following  sync.Mutex  // held while key files change places
 
 	intake intake
 	done   chan struct{} // closed when the sequencer has ended
@@ -41,6 +41,7 @@ type Trail struct {
 	closeErr  error
 
 	commit func(*sqlx.Tx) error // replaced by tests that lose its answer
+	during func(step string)    // called between the steps of a rotation; replaced by tests that die there
 }
 
 // Open opens a trail and makes it if there is none: the schema is brought up
@@ -61,7 +62,7 @@ func Open(ctx context.Context, o Options) (*Trail, error) {
 // connect opens the database and nothing more.
 func connect(ctx context.Context, o Options) (*Trail, error) {
 	o = o.withDefaults()
-	t := &Trail{opts: o, news: make(chan struct{}), commit: (*sqlx.Tx).Commit}
+	t := &Trail{opts: o, news: make(chan struct{}), commit: (*sqlx.Tx).Commit, during: func(string) {}}
 	t.intake = intake{pool: newPool(), waiting: make(chan struct{}, 1), reached: make(chan struct{}, 1)}
 	var err error
 	if o.DatabaseURL == "" {
@@ -92,10 +93,11 @@ func (t *Trail) prepare(ctx context.Context) error {
 		}
 		return t.trust(head.PublicKey)
 	}
-	if t.key, err = t.findKey(head); err != nil {
+	key, err := t.findKey(ctx, head)
+	if err != nil {
 		return err
 	}
-	if err := t.trust(t.key.Public()); err != nil {
+	if err := t.adopt(key); err != nil {
 		return err
 	}
 	if err := t.store.ready(ctx); err != nil {
@@ -112,12 +114,6 @@ func (t *Trail) prepare(ctx context.Context) error {
 		s.run(run)
 	}()
 	return nil
-}
-
-func (t *Trail) trust(public string) (err error) {
-	t.publicText = public
-	t.public, err = seal.ParsePublic(public)
-	return err
 }
 
 // Close ends appending, waits for what is on its way, and closes the database.
@@ -173,12 +169,6 @@ func (t *Trail) DB() *sqlx.DB { return t.reader }
 
 // Dialect is the kind of database that the trail is in.
 func (t *Trail) Dialect() Dialect { return t.store.dialect() }
-
-// Origin is the log's name.
-func (t *Trail) Origin() string { return t.public.Name() }
-
-// PublicKey is the key that checkpoints are verified with: name+hash+key.
-func (t *Trail) PublicKey() string { return t.publicText }
 
 // Write runs f in a transaction, taking turns with appends where the database
 // has room for one writer only. It commits when f returns nil. f must not call
@@ -239,6 +229,9 @@ func (t *Trail) stop(err error) {
 }
 
 func (t *Trail) stopped() error {
+	if t.keyMissing.Load() {
+		t.lookForKey()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return cmp.Or(t.stopErr, t.objection())

@@ -146,7 +146,11 @@ func (t *Trail) KeptCheckpoint(ctx context.Context, size int64) ([]byte, error) 
 // who knows the log's public key alone, under a checkpoint of this log. The
 // error is ErrNotFound for a position beyond the checkpoint.
 func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byte) (*seal.EventProof, error) {
-	c, err := seal.OpenCheckpoint(checkpoint, t.public)
+	ring, err := t.Keyring(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	c, err := ring.Open(checkpoint)
 	if err != nil {
 		return nil, err
 	}

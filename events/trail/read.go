@@ -45,7 +45,8 @@ func (t *Trail) Head(ctx context.Context) (Head, error) {
 
 // HeadAt returns the head that the trail had, or would have had, when it held
 // that many events: its root is computed from the stored tiles. If no
-// checkpoint was signed at that size, one is signed now.
+// checkpoint was signed at that size, one is signed now, unless the key that
+// signed such sizes has been replaced since.
 func (t *Trail) HeadAt(ctx context.Context, size int64) (Head, error) {
 	now, err := t.readHead(ctx)
 	if err != nil {
@@ -67,16 +68,27 @@ func (t *Trail) HeadAt(ctx context.Context, size int64) (Head, error) {
 		return Head{}, fmt.Errorf("read the ledger time at %d: %w", size-1, t.classify(err))
 	}
 	h.LedgerTime = time.UnixMicro(us).UTC()
-	if h.Checkpoint, err = t.checkpoint(ctx, h); h.Checkpoint != nil || err != nil || t.key == nil {
+	if h.Checkpoint, err = t.checkpoint(ctx, h); h.Checkpoint != nil || err != nil {
 		return h, err
+	}
+	key := t.signer()
+	if key == nil || key.Public() != now.PublicKey {
+		return h, nil
+	}
+	ring, err := t.Keyring(ctx, "")
+	if err != nil {
+		return Head{}, fmt.Errorf("the log's keys do not lead to each other, run `daybook verify`: %w", err)
+	}
+	if !ring.Signs(key.Public(), size) {
+		return h, nil // what an earlier key did not sign is not signed any more
 	}
 	// What is signed here must not contradict what was signed before, whoever
 	// altered the tiles since.
-	if err := t.checkPrefix(ctx, h, now.Size); err != nil {
+	if err := t.checkPrefix(ctx, ring, h, now.Size); err != nil {
 		return Head{}, fmt.Errorf("the stored tiles do not fit the signed head, run `daybook verify`: %w", t.classify(err))
 	}
 	// Not kept: Ed25519 gives the same signature for the same prefix each time.
-	h.Checkpoint, err = t.key.Sign(h.Size, h.Root)
+	h.Checkpoint, err = key.Sign(h.Size, h.Root)
 	return h, err
 }
 
@@ -88,7 +100,7 @@ func (t *Trail) tileReader(ctx context.Context) seal.TileReader {
 }
 
 // checkPrefix holds a prefix against the checkpoint that was signed at size.
-func (t *Trail) checkPrefix(ctx context.Context, h Head, size int64) error {
+func (t *Trail) checkPrefix(ctx context.Context, ring *seal.Keyring, h Head, size int64) error {
 	signed, err := t.checkpoint(ctx, Head{Size: size})
 	if err != nil {
 		return err
@@ -96,7 +108,7 @@ func (t *Trail) checkPrefix(ctx context.Context, h Head, size int64) error {
 	if signed == nil {
 		return fmt.Errorf("the checkpoint at %d is missing", size)
 	}
-	c, err := seal.OpenCheckpoint(signed, t.public)
+	c, err := ring.Open(signed)
 	if err != nil {
 		return err
 	}

@@ -203,9 +203,11 @@ func (s *sequencer) begin(ctx context.Context) (*sqlx.Tx, headRow, error) {
 		tx.Rollback()
 		return nil, head, fmt.Errorf("lock the head: %w", err)
 	}
-	if head.Origin != t.key.Origin() || head.PublicKey != t.key.Public() {
-		tx.Rollback()
-		return nil, head, errStopped{fmt.Errorf("the head row names log %q and key %q, this server has %q and %q", head.Origin, head.PublicKey, t.key.Origin(), t.key.Public())}
+	if head.Origin != t.Origin() || head.PublicKey != t.PublicKey() {
+		if err := t.followKey(ctx, head); err != nil {
+			tx.Rollback()
+			return nil, head, err
+		}
 	}
 	return tx, head, nil
 }
@@ -320,7 +322,7 @@ func (s *sequencer) prepare(ctx context.Context, tx *sqlx.Tx, head headRow, batc
 	w.root = tree.Root()
 	w.keys, w.postings = s.packer.keys, s.packer.sorted()
 	if len(w.events) > 0 {
-		if w.checkpoint, err = t.key.Sign(w.size, w.root); err != nil {
+		if w.checkpoint, err = t.signer().Sign(w.size, w.root); err != nil {
 			return nil, errStopped{err}
 		}
 	}

@@ -1,0 +1,116 @@
+package trail
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/daybookhq/daybook/events/seal"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// keyState is the key that this process knows to be the log's. It changes while
+// the trail is open only when the key is rotated.
+type keyState struct {
+	key      *seal.Key // nil on a trail that is open for reading
+	public   string
+	verifier note.Verifier
+}
+
+// signer is the key that checkpoints are signed with, or nil.
+func (t *Trail) signer() *seal.Key { return t.keys.Load().key }
+
+// adopt signs with that key from now on.
+func (t *Trail) adopt(key *seal.Key) error {
+	v, err := seal.ParsePublic(key.Public())
+	if err != nil {
+		return err
+	}
+	t.keys.Store(&keyState{key, key.Public(), v})
+	return nil
+}
+
+// trust takes the public key of a trail that is only read.
+func (t *Trail) trust(public string) error {
+	v, err := seal.ParsePublic(public)
+	if err != nil {
+		return err
+	}
+	t.keys.Store(&keyState{nil, public, v})
+	return nil
+}
+
+// Origin is the log's name.
+func (t *Trail) Origin() string { return t.keys.Load().verifier.Name() }
+
+// PublicKey is the key that the newest checkpoints are verified with, as far as
+// this process knows: name+hash+key. Older ones may need an earlier key, which
+// [Trail.Keyring] knows.
+func (t *Trail) PublicKey() string { return t.keys.Load().public }
+
+// A KeyUse is one of the keys that a log has had.
+type KeyUse struct {
+	seal.KeySpan
+	Position int64 // of the key.rotated that brought it; -1 for the first key
+}
+
+// Keyring returns the keys of the log as a verifier may follow them who knows
+// one, the first at best. Empty means the one that this process signs with.
+func (t *Trail) Keyring(ctx context.Context, known string) (*seal.Keyring, error) {
+	if known == "" {
+		known = t.PublicKey()
+	}
+	chain, err := t.Rotations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewKeyring(known, chain...)
+}
+
+// Rotations returns what leads from the log's first public key to the one in
+// use, oldest first; none as long as the first one is. It is read from the
+// database and proves nothing before [seal.NewKeyring] has looked at it: what
+// is missing there is left empty here.
+func (t *Trail) Rotations(ctx context.Context) ([]seal.Rotation, error) {
+	positions, err := t.rotatedAt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var chain []seal.Rotation
+	for _, p := range positions {
+		x, err := t.rotation(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("read the rotation of the key at #%d: %w", p, t.classify(err))
+		}
+		chain = append(chain, x)
+	}
+	return chain, nil
+}
+
+// rotatedAt lists where the key was rotated, by the table that says so.
+func (t *Trail) rotatedAt(ctx context.Context) ([]int64, error) {
+	var positions []int64
+	query := t.reader.Rebind(`SELECT position FROM log_keys ORDER BY position LIMIT ?`)
+	if err := t.reader.SelectContext(ctx, &positions, query, seal.MaxRotations); err != nil {
+		return nil, fmt.Errorf("read the log's keys: %w", t.classify(err))
+	}
+	return positions, nil
+}
+
+func (t *Trail) rotation(ctx context.Context, position int64) (x seal.Rotation, err error) {
+	var body string
+	err = t.reader.GetContext(ctx, &body, t.reader.Rebind(`SELECT body FROM events WHERE position = ?`), position)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return x, err
+	}
+	x.Record = []byte(body)
+	if x.Checkpoint, err = t.checkpoint(ctx, Head{Size: position + 1}); err != nil {
+		return x, err
+	}
+	x.Proof, err = seal.ProveInclusion(position, position+1, t.tileReader(ctx))
+	if err != nil && t.store.fault(err) != faultAway && ctx.Err() == nil {
+		err = nil // a tile that is missing or broken, which the keyring will say
+	}
+	return x, err
+}
