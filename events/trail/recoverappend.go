@@ -1,0 +1,136 @@
+package trail
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybookhq/daybook/events"
+	"github.com/daybookhq/daybook/events/seal"
+	"github.com/jmoiron/sqlx"
+)
+
+// Apply carries out the last [Recovery.Plan]: it appends what was gathered, as
+// it was recorded, up to the plan's Reach, and calls progress with how much of
+// it is durable. After an error, or a crash, what was appended is part of the
+// trail and proved like all of it; recovering again goes on from there.
+func (r *Recovery) Apply(ctx context.Context, progress func(done, total int64)) error {
+	if r.plan == nil {
+		return errors.New("recover: make a plan before carrying it out")
+	}
+	p := *r.plan
+	r.plan = nil // it is from where the database was
+	for i, root := range r.roots {
+		from := p.Size + int64(i)*recoverChunk
+		to := min(from+recoverChunk, p.Reach)
+		evs, err := r.gathered(ctx, from, to)
+		if err != nil {
+			return err
+		}
+		if err := r.append(ctx, evs, root); err != nil {
+			return fmt.Errorf("bring back events %d to %d: %w", from, to-1, r.trail.classify(err))
+		}
+		if progress != nil {
+			progress(to-p.Size, p.Reach-p.Size)
+		}
+	}
+	return nil
+}
+
+// gathered returns the events of the positions from ≤ p < to that the plan
+// chose.
+func (r *Recovery) gathered(ctx context.Context, from, to int64) ([]events.Recorded, error) {
+	list, err := r.stage.bodies(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	evs := make([]events.Recorded, 0, to-from)
+	for _, s := range list {
+		want, chosen := r.chosen[s.Position]
+		if s.Position < from+int64(len(evs)) || (chosen && want != seal.Hash(s.Leaf)) {
+			continue
+		}
+		e, err := parseAt(s.Position, string(s.Body))
+		if err != nil {
+			return nil, err
+		}
+		evs = append(evs, e)
+	}
+	return evs, nil
+}
+
+// append writes events at the end of the trail in one transaction, if that
+// gives the tree the root that the plan promises.
+func (r *Recovery) append(ctx context.Context, evs []events.Recorded, root seal.Hash) error {
+	t := r.trail
+	tx, err := t.writer.BeginTxx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after a commit this does nothing
+	head, err := t.store.lockHead(ctx, tx)
+	if err != nil {
+		return fmt.Errorf("lock the head: %w", err)
+	}
+	if head.Size != r.head.Size || !bytes.Equal(head.Root, r.head.Root) {
+		return fmt.Errorf("somebody else appended to the trail meanwhile (it held %d events and holds %d): stop all servers on it and recover again", r.head.Size, head.Size)
+	}
+	if head.Origin == "" {
+		if _, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE head SET origin = ?, public_key = ? WHERE id = 1`), r.key.Origin(), r.key.Public()); err != nil {
+			return fmt.Errorf("name the log: %w", err)
+		}
+		head.Origin, head.PublicKey = r.key.Origin(), r.key.Public()
+	}
+	tree := r.seq.tree.Clone()
+	for len(evs) > 0 {
+		// Those that were recorded together have one time and one checkpoint.
+		n := 1
+		for n < len(evs) && evs[n].LedgerTime.Equal(evs[0].LedgerTime) {
+			n++
+		}
+		if err := r.write(ctx, tx, tree, &head, evs[:n]); err != nil {
+			return err
+		}
+		evs = evs[n:]
+	}
+	if tree.Root() != root {
+		return errors.New("what was gathered is no longer what it was when the plan was made")
+	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	r.head, r.seq.tree = head, tree
+	return nil
+}
+
+// write adds events of one ledger time to the transaction and moves the head.
+func (r *Recovery) write(ctx context.Context, tx *sqlx.Tx, tree *seal.Tree, head *headRow, evs []events.Recorded) error {
+	w := &writing{from: head.Size, size: head.Size + int64(len(evs)), ledgerUS: evs[0].LedgerTime.UnixMicro()}
+	leaves := make([]seal.Hash, len(evs))
+	r.seq.packer.reset()
+	for i := range evs {
+		e := &evs[i]
+		leaves[i] = seal.LeafHash(e.Bytes)
+		w.events = append(w.events, eventRow{
+			position:   e.Position,
+			identity:   e.Identity(),
+			happenedUS: e.Time.UnixMicro(),
+			body:       string(e.Bytes),
+		})
+		r.seq.packer.add(e.Position, hashKeys(&e.Event, nil), &r.seq.known)
+	}
+	w.tiles = tree.Append(leaves)
+	w.root = tree.Root()
+	w.keys, w.postings = r.seq.packer.keys, r.seq.packer.sorted()
+	var err error
+	if w.checkpoint, err = r.key.Sign(w.size, w.root); err != nil {
+		return err
+	}
+	moved, err := r.trail.store.write(ctx, tx, w)
+	if err == nil && !moved {
+		err = fmt.Errorf("the head row moved from %d while it was locked", head.Size)
+	}
+	head.Size, head.LedgerUS, head.Root = w.size, w.ledgerUS, w.root[:]
+	return err
+}
