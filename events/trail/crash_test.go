@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if text := os.Getenv(rotateVariable); text != "" {
+		fmt.Fprintln(os.Stderr, rotateUntilKilled(text))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

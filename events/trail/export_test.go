@@ -43,3 +43,6 @@ func Freeze(t *Trail, thaw <-chan struct{}) (frozen <-chan struct{}) {
 
 // ForgetTiles makes the next proof read every tile anew.
 func ForgetTiles(t *Trail) { t.proving.forget() }
+
+// DuringRotation is called between the steps of rotating the key.
+func DuringRotation(t *Trail, f func(step string)) { t.during = f }

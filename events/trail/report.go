@@ -19,22 +19,23 @@ func (f Fault) String() string { return fmt.Sprintf("#%d: %s", f.Position, f.Wha
 
 // A Report is the outcome of a verification.
 type Report struct {
-	Origin      string        `json:"origin"`
-	PublicKey   string        `json:"public_key"` // what checkpoints were checked with
-	From        int64         `json:"from"`       // the first event whose bytes were looked at
-	Size        int64         `json:"size"`       // events that there were when it began, and were looked at from there on
-	Root        seal.Hash     `json:"-"`          // recomputed from their bytes
-	RootText    string        `json:"root"`       // the same in base64, as in a checkpoint
-	Checkpoints int64         `json:"checkpoints"`
-	Tiles       int64         `json:"tiles"`
-	Elsewhere   int           `json:"elsewhere"`        // checkpoints kept elsewhere that it was held against
-	Faults      []Fault       `json:"faults,omitempty"` // the first of them, by position
-	FaultCount  int64         `json:"fault_count"`      // all of them
-	Notes       []string      `json:"notes,omitempty"`  // what an operator should know, though nothing is wrong
-	Proved      []string      `json:"proved,omitempty"`
-	CheatedBy   []string      `json:"cheated_by"` // who could have made it say so all the same, and how
-	NotProved   []string      `json:"not_proved"`
-	Took        time.Duration `json:"-"`
+	Origin      string         `json:"origin"`
+	PublicKey   string         `json:"public_key"` // what checkpoints were checked with
+	Keys        []seal.KeySpan `json:"keys"`       // all that it leads to, each good for the sizes that it signed
+	From        int64          `json:"from"`       // the first event whose bytes were looked at
+	Size        int64          `json:"size"`       // events that there were when it began, and were looked at from there on
+	Root        seal.Hash      `json:"-"`          // recomputed from their bytes
+	RootText    string         `json:"root"`       // the same in base64, as in a checkpoint
+	Checkpoints int64          `json:"checkpoints"`
+	Tiles       int64          `json:"tiles"`
+	Elsewhere   int            `json:"elsewhere"`        // checkpoints kept elsewhere that it was held against
+	Faults      []Fault        `json:"faults,omitempty"` // the first of them, by position
+	FaultCount  int64          `json:"fault_count"`      // all of them
+	Notes       []string       `json:"notes,omitempty"`  // what an operator should know, though nothing is wrong
+	Proved      []string       `json:"proved,omitempty"`
+	CheatedBy   []string       `json:"cheated_by"` // who could have made it say so all the same, and how
+	NotProved   []string       `json:"not_proved"`
+	Took        time.Duration  `json:"-"`
 }
 
 // OK reports whether everything fits.

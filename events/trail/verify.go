@@ -11,7 +11,6 @@ import (
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // VerifyOptions say what a trail is held against besides itself, and how much
@@ -85,7 +84,7 @@ type verification struct {
 	opts   VerifyOptions
 	report Report
 	head   headRow
-	key    note.Verifier
+	ring   *seal.Keyring
 
 	// computed grows by the hashes of the stored bytes, stored by those in the
 	// tiles. They are one tree until the first difference.
@@ -112,13 +111,11 @@ func (v *verification) run(ctx context.Context) error {
 	r.Origin, r.Size, r.PublicKey = v.head.Origin, v.head.Size, v.head.PublicKey
 	if v.opts.PublicKey != "" {
 		r.PublicKey = strings.TrimSpace(v.opts.PublicKey)
-		if r.PublicKey != v.head.PublicKey {
-			r.fault(0, "the trail names the public key %s, not the one that was given", v.head.PublicKey)
-		}
 	}
-	if v.key, err = seal.ParsePublic(r.PublicKey); err != nil {
+	if v.ring, err = v.followKeys(ctx, r.PublicKey); err != nil {
 		return err
 	}
+	r.Keys = v.ring.Spans()
 	if err := v.begin(ctx); err != nil {
 		return err
 	}
@@ -151,7 +148,7 @@ func (v *verification) begin(ctx context.Context) (err error) {
 	v.stored = v.computed
 	v.lastCheckpoint, v.lastGood = from, from
 	v.leaves = &tileReader{trail: v.trail, level: 0}
-	v.checkpoints = &checkpointReader{trail: v.trail, key: v.key, last: max(from, 0), to: v.head.Size}
+	v.checkpoints = &checkpointReader{trail: v.trail, ring: v.ring, last: max(from, 0), to: v.head.Size}
 	v.postings = newPostingSums(v.head.Size)
 	v.identities = newIdentitySum()
 	return v.openElsewhere(ctx)
@@ -160,7 +157,11 @@ func (v *verification) begin(ctx context.Context) (err error) {
 // event checks one event and adds it to the trees.
 func (v *verification) event(ctx context.Context, row *rawEvent, x *examination) error {
 	p, r, us := row.Position, &v.report, row.LedgerUS
-	if x.err != nil {
+	if row.Body == erasedBody {
+		if err := v.erasedEvent(ctx, row, x); err != nil {
+			return err
+		}
+	} else if x.err != nil {
 		r.fault(p, "the stored bytes cannot be read: %v", x.err)
 	} else {
 		e := &x.event
@@ -189,7 +190,34 @@ func (v *verification) event(ctx context.Context, row *rawEvent, x *examination)
 	}
 	v.turn(p, us)
 	v.prevUS = us
-	return v.leaf(ctx, p, &x.leaf)
+	return v.leaf(ctx, p, x.leaf)
+}
+
+// erasedEvent checks an event without content: a later event, which is sealed
+// with its own bytes, must say that it was erased and which hash it had.
+func (v *verification) erasedEvent(ctx context.Context, row *rawEvent, x *examination) error {
+	p, r := row.Position, &v.report
+	x.leaf = nil // the tile's is taken, if there is one
+	known, err := erasures(ctx, v.trail.reader, []int64{p})
+	if err := v.unreadable(ctx, err, p, "what was erased of it"); err != nil {
+		return err
+	}
+	e, ok := known[p]
+	switch {
+	case err != nil: // which is a fault already
+	case !ok:
+		r.fault(p, "the stored bytes were taken away, and no redaction says so")
+	default:
+		x.leaf = new(seal.Hash(e.Erased.Leaf))
+		r.Erased++
+		if row.HappenedUS != row.LedgerUS {
+			r.fault(p, "the column happened_us does not fit an event whose content was erased")
+		}
+	}
+	if len(row.Identity) == len(events.Identity{}) {
+		v.identities.expect(events.Identity(row.Identity), p)
+	}
+	return nil
 }
 
 // turn checks that there is a checkpoint where the ledger time changes.
@@ -206,10 +234,10 @@ func (v *verification) leaf(ctx context.Context, position int64, own *seal.Hash)
 		return err
 	}
 	kept, err := v.leaves.hash(ctx, position)
-	if err != nil {
+	if err := v.unreadable(ctx, err, position, "the tile 0/%d", position/seal.TileWidth); err != nil {
 		return err
 	}
-	if kept == nil && position%seal.TileWidth == 0 {
+	if kept == nil && err == nil && position%seal.TileWidth == 0 {
 		v.report.fault(position, "the tile 0/%d, which holds its hash, is missing or too short", position/seal.TileWidth)
 	}
 	switch {
@@ -272,8 +300,11 @@ func (v *verification) end(ctx context.Context) error {
 	err := v.trail.reader.GetContext(ctx, &ends, `SELECT (SELECT coalesce(min(position), 0) FROM events) AS first,
 		(SELECT coalesce(max(position), -1) FROM events) AS last, (SELECT coalesce(max(size), 0) FROM checkpoints) AS sizes,
 		(SELECT coalesce(min(size), 1) FROM checkpoints) AS least`)
-	if err != nil {
+	if err := v.unreadable(ctx, err, last, "what stands at the ends"); err != nil {
 		return err
+	}
+	if err != nil {
+		return v.guards(ctx)
 	}
 	now, err := v.trail.readHead(ctx) // after it: the head only moves on
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/daybookhq/daybook/events/seal"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // checkpointsUpTo checks the kept checkpoints up to the size that the trees
@@ -15,7 +14,7 @@ import (
 func (v *verification) checkpointsUpTo(ctx context.Context, size int64) error {
 	for {
 		c, err := v.checkpoints.next(ctx, size)
-		if err != nil {
+		if err := v.unreadable(ctx, err, v.lastCheckpoint, "the checkpoints from size %d on", v.lastCheckpoint); err != nil {
 			return err
 		}
 		if c == nil {
@@ -77,7 +76,7 @@ type elsewhere struct {
 func (v *verification) openElsewhere(ctx context.Context) error {
 	v.report.Elsewhere = len(v.opts.Elsewhere)
 	for _, given := range v.opts.Elsewhere {
-		c, err := seal.OpenCheckpoint(given.Note, v.key)
+		c, err := v.ring.Open(given.Note)
 		switch {
 		case err != nil:
 			v.report.fault(0, "the checkpoint from elsewhere, %s: %v", given.From, err)
@@ -134,7 +133,7 @@ func (v *verification) notContinued(c elsewhere) {
 // checkpointReader reads kept checkpoints in order and checks their signatures.
 type checkpointReader struct {
 	trail *Trail
-	key   note.Verifier
+	ring  *seal.Keyring
 	to    int64
 	last  int64
 	read  []keptCheckpoint
@@ -179,6 +178,7 @@ func (r *checkpointReader) fill(ctx context.Context) error {
 	}
 	query := r.trail.reader.Rebind(`SELECT size, note FROM checkpoints WHERE size > ? AND size <= ? ORDER BY size LIMIT ?`)
 	if err := r.trail.reader.SelectContext(ctx, &rows, query, r.last, r.to, some); err != nil {
+		r.ended = true // what cannot be read now cannot be read again
 		return fmt.Errorf("read checkpoints: %w", err)
 	}
 	r.ended = len(rows) < some
@@ -186,7 +186,7 @@ func (r *checkpointReader) fill(ctx context.Context) error {
 	inParallel(len(rows), func(i int) {
 		c := &r.read[i]
 		c.size = rows[i].Size
-		c.Checkpoint, c.err = seal.OpenCheckpoint([]byte(rows[i].Note), r.key)
+		c.Checkpoint, c.err = r.ring.Open([]byte(rows[i].Note))
 	})
 	if len(rows) > 0 {
 		r.last = rows[len(rows)-1].Size

@@ -1,6 +1,9 @@
 package trail
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // conclude says what all this means.
 func (v *verification) conclude() {
@@ -24,8 +27,15 @@ func (v *verification) proved() []string {
 	} else {
 		proved[1] = fmt.Sprintf("their stored bytes are those that were sealed: the tree over them and over the hashes kept of the %d events before has the root in the checkpoint at size %d", r.From, r.Size)
 	}
+	if n := len(r.Keys); n > 1 {
+		proved = append(proved, fmt.Sprintf("its key was rotated %d times, each time recorded and signed under both keys, from %s to %s; each checkpoint is signed by the key that was right for its size", n-1, r.Keys[0].Public, r.Keys[n-1].Public))
+	}
 	if !v.opts.NoIndex {
 		proved = append(proved, "no source and id stands for two events, and columns and key index agree with the bytes")
+	}
+	if r.Erased > 0 {
+		proved[1] = strings.Replace(proved[1], "their stored bytes are", "their stored bytes, but of the erased ones, are", 1)
+		proved = append(proved, fmt.Sprintf("%d events had their content erased, as a redaction.applied says of each: their places and hashes are those that were sealed", r.Erased))
 	}
 	if r.Elsewhere > 0 {
 		proved = append(proved, fmt.Sprintf("the trail continues each of the %d checkpoints from elsewhere: nothing up to them was changed or cut off", r.Elsewhere))
@@ -41,6 +51,9 @@ func (v *verification) cheatedBy() []string {
 	} else if len(v.opts.Elsewhere) == 0 {
 		by = append(by, "whoever holds the database alone can put an older, shorter state of it back; a checkpoint that was kept elsewhere tells")
 	}
+	if len(v.report.Keys) > 1 {
+		by = append(by, "whoever stole a key before it was replaced: with the database they can rewrite what comes after the newest checkpoint that somebody else holds, the rotation included")
+	}
 	return append(by, "whoever controls this computer or this program: verify elsewhere, or with another program on the log's tiles")
 }
 
@@ -54,6 +67,9 @@ func (v *verification) notProved() []string {
 	}
 	if v.opts.PublicKey == "" {
 		not = append(not, "that the key is the log's: it was taken from the trail itself; give the one you know")
+	}
+	if r.Erased > 0 {
+		not = append(not, fmt.Sprintf("what the %d erased events said", r.Erased))
 	}
 	if r.From > 0 {
 		not = append(not, fmt.Sprintf("that the bytes of the %d events before #%d are still there and unchanged, or their tiles: only the hashes that the tree is built on were used", r.From, r.From))
