@@ -27,6 +27,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,6 +56,13 @@ type Deps struct {
 	// where the projections stand has them post what is missing first.
 	Idle bool
 
+	// Published returns the signed checkpoint that outsiders are shown; the log is
+	// served up to its size. Default: the newest one, with the log's own signature.
+	Published func(context.Context) ([]byte, error)
+
+	// PublicLog lets anybody fetch the checkpoint, the tiles and the entries.
+	PublicLog bool
+
 	Logger *slog.Logger // default: discards
 
 	// Registry collects the metrics that /metrics shows; default: a new one.
@@ -71,6 +79,9 @@ type api struct {
 	log     *slog.Logger
 	metrics *metrics
 	ids     *requestIDs
+
+	publishedSize atomic.Int64  // the largest that was seen
+	bundles       chan struct{} // holds as many as are being put together
 
 	revoking sync.Mutex // one revocation at a time finds out whether it is the first
 }
@@ -95,6 +106,11 @@ func routes() []route {
 		{"GET", "/v1/stats", access.Read, (*api).listStats},
 		{"GET", "/v1/stats/{name}", access.Read, (*api).getStat},
 		{"GET", "/v1/reports/{kind}/{id...}", access.Read, (*api).getReport},
+		{"GET", "/v1/proofs/inclusion", access.Read, (*api).getInclusion},
+		{"GET", "/v1/proofs/consistency", access.Read, (*api).getConsistency},
+		{"GET", "/v1/proofs/event/{position}", access.Read, (*api).getEventProof},
+		{"GET", "/checkpoint", access.Follow, (*api).getCheckpoint},
+		{"GET", "/tile/{path...}", access.Follow, (*api).getTile},
 		{"GET", "/v1/projections", access.Audit, (*api).listProjections},
 		{"POST", "/v1/projections/{name}/rebuild", access.Administer, (*api).rebuildProjection},
 		{"GET", "/v1/tokens", access.Administer, (*api).listTokens},
@@ -119,7 +135,10 @@ func New(d Deps) http.Handler {
 	d.MaxBatchBytes = cmp.Or(d.MaxBatchBytes, 8<<20)
 	d.MaxLinesBytes = cmp.Or(d.MaxLinesBytes, 64<<20)
 	d.ReadTimeout = cmp.Or(d.ReadTimeout, 30*time.Second)
-	a := &api{Deps: d, log: d.Logger, ids: newRequestIDs(d.Clock())}
+	if d.Published == nil {
+		d.Published = newest(d.Trail)
+	}
+	a := &api{Deps: d, log: d.Logger, ids: newRequestIDs(d.Clock()), bundles: make(chan struct{}, maxBundles)}
 	a.metrics = newMetrics(d)
 
 	mux := http.NewServeMux()

@@ -10,6 +10,7 @@ import (
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/client"
 	"github.com/daybookhq/daybook/events/trail"
+	"github.com/daybookhq/daybook/events/witness"
 	"github.com/daybookhq/daybook/handlers/access"
 	"github.com/daybookhq/daybook/handlers/tokens"
 	"github.com/daybookhq/daybook/projections"
@@ -69,6 +70,10 @@ func problemOf(err error) client.Problem {
 		return client.Problem{Status: http.StatusConflict, Field: "name", Detail: err.Error()}
 	case errors.Is(err, trail.ErrNotFound):
 		return client.Problem{Status: http.StatusNotFound, Detail: err.Error()}
+	case errors.Is(err, witness.ErrNotYet):
+		return client.Problem{Status: http.StatusServiceUnavailable, Detail: witness.ErrNotYet.Error()}
+	case errors.Is(err, trail.ErrNoProof):
+		return client.Problem{Status: http.StatusBadRequest, Detail: err.Error()}
 	case errors.Is(err, projections.ErrNoStat):
 		return client.Problem{Status: http.StatusNotFound, Field: "name", Detail: err.Error()}
 	case errors.Is(err, projections.ErrZone):

@@ -27,6 +27,11 @@ func TestEveryRouteAndRole(t *testing.T) {
 		"GET /v1/stats":                       "reader auditor admin",
 		"GET /v1/stats/{name}":                "reader auditor admin",
 		"GET /v1/reports/{kind}/{id...}":      "reader auditor admin",
+		"GET /v1/proofs/inclusion":            "reader auditor admin",
+		"GET /v1/proofs/consistency":          "reader auditor admin",
+		"GET /v1/proofs/event/{position}":     "reader auditor admin",
+		"GET /checkpoint":                     "reader auditor admin",
+		"GET /tile/{path...}":                 "reader auditor admin",
 		"GET /v1/projections":                 "auditor admin",
 		"POST /v1/projections/{name}/rebuild": "admin",
 		"GET /v1/tokens":                      "admin",
@@ -36,7 +41,7 @@ func TestEveryRouteAndRole(t *testing.T) {
 		"GET /healthz":                        "nobody recorder reader auditor admin",
 		"GET /readyz":                         "nobody recorder reader auditor admin",
 	}
-	example := strings.NewReplacer("{position}", "0", "{kind}", "incident", "{key...}", "x", "{id...}", "x", "{name}", "x", "{token}", "x")
+	example := strings.NewReplacer("{position}", "0", "{kind}", "incident", "{key...}", "x", "{id...}", "x", "{path...}", "0/000.p/1", "{name}", "x", "{token}", "x")
 	for _, r := range handlers.Routes() {
 		route := r.Method + " " + r.Path
 		may, known := want[route]

@@ -216,3 +216,26 @@ func (p *Problem) Error() string {
 	}
 	return b.String()
 }
+
+// An Inclusion proves that an event is among the first Size of the trail, by
+// RFC 6962. Hashes are SHA-256 in base64.
+type Inclusion struct {
+	Position   int64  `json:"position"`
+	Size       int64  `json:"size"`
+	LeafHash   Hash   `json:"leaf_hash"`
+	Root       Hash   `json:"root"`
+	Hashes     []Hash `json:"proof"`                // the audit path, the leaf's sibling first
+	Checkpoint string `json:"checkpoint,omitempty"` // the signed one of that size, where there is one
+}
+
+// A Consistency proves that the trail of To events begins with the one of From,
+// by RFC 6962. Hashes are SHA-256 in base64.
+type Consistency struct {
+	From           int64  `json:"from"`
+	To             int64  `json:"to"`
+	FromRoot       Hash   `json:"from_root"`
+	ToRoot         Hash   `json:"to_root"`
+	Hashes         []Hash `json:"proof"`
+	FromCheckpoint string `json:"from_checkpoint,omitempty"` // the signed ones of these sizes, where there are any
+	ToCheckpoint   string `json:"to_checkpoint,omitempty"`
+}

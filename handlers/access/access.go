@@ -38,12 +38,13 @@ const (
 	Nothing    Need = iota // anyone, without a token
 	Record                 // write events
 	Read                   // read events, stories, statistics and documents
+	Follow                 // fetch checkpoint, tiles and entries; anyone, where the log is public
 	Audit                  // read the ledger's own state: projections, metrics
 	Administer             // issue tokens, rebuild projections
 )
 
 func (n Need) String() string {
-	return [...]string{"nothing", "record", "read", "audit", "administer"}[n]
+	return [...]string{"nothing", "record", "read", "follow the log", "audit", "administer"}[n]
 }
 
 // May reports whether the role meets the need.
@@ -53,7 +54,7 @@ func (r Role) May(n Need) bool {
 		return true
 	case Record:
 		return r == Recorder || r == Admin
-	case Read:
+	case Read, Follow:
 		return r == Reader || r == Auditor || r == Admin
 	case Audit:
 		return r == Auditor || r == Admin
