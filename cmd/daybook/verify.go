@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"log/slog"
-	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,82 +10,58 @@ import (
 )
 
 func newVerifyCmd() *cobra.Command {
-	var publicKey string
+	var publicKey, from string
 	var checkpoints []string
+	var noIndex bool
 	cmd := &cobra.Command{
 		Use:   "verify [FILE…]",
 		Short: "Prove that the trail is what was recorded, or name the first position that is not",
 		Long: `Verify reads every stored byte again, recomputes the whole Merkle tree, and holds
-everything against it: tiles, every checkpoint that was ever signed, the index.
-It opens the database for reading only, also beside a running server.
+everything against it: tiles, every checkpoint that was ever signed, the head,
+the columns beside the bytes, the indexes. It opens the database for reading only,
+also beside a running server, and takes all processors but little memory.
 
-Give it a checkpoint that was kept elsewhere (GET /v1/head shows one), and it
-proves besides that nothing was cut off or rewritten since.
+Give it checkpoints that were kept elsewhere, and it proves besides that nothing
+up to them was cut off or rewritten since. It names the first bad position, and
+says what it proved, who could have cheated it, and what it cannot prove.
 
 Given files, it checks each of them instead, away from the trail and without a
-network, with nothing but the log's public key: saved checkpoints.
+network, with nothing but the log's first public key: saved checkpoints.
 
-The exit code is 3 when something does not fit.`,
+The exit code is 3 when something does not fit, 1 when that cannot be told.`,
 		Example: `  daybook verify
-  daybook verify --checkpoint last-month.txt --public-key 'daybook.example/3f9a+1f2e3d4c+AX…'
-  daybook verify --public-key log.pub last-month.txt
+  daybook verify --public-key log.pub --checkpoint last-month.txt --checkpoint saved/
+  daybook verify --from 1000000 --no-index
+  daybook verify --public-key 'daybook.example/3f9a+1f2e3d4c+AX…' last-month.txt
   daybook verify --json`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, files []string) error {
-			s := settingsOf(cmd)
-			publicKey, err := publicKeyOf(publicKey)
-			if err != nil {
+		RunE: func(cmd *cobra.Command, files []string) (err error) {
+			if publicKey, err = publicKeyOf(publicKey); err != nil {
 				return err
 			}
 			if len(files) > 0 {
-				if len(checkpoints) > 0 {
-					return usagef("--checkpoint is what a trail is held against; a FILE is checked by itself")
+				if len(checkpoints) > 0 || from != "" || noIndex {
+					return usagef("--checkpoint, --from and --no-index are about a trail; a FILE is checked by itself")
 				}
 				return verifyFiles(cmd, files, publicKey)
 			}
-			if s.Server != "" {
-				return usagef("verify reads the database itself, since a server could say anything; leave --server out")
-			}
-			if err := s.exists(); err != nil {
-				return err
-			}
-			vo := trail.VerifyOptions{PublicKey: publicKey}
-			for _, name := range checkpoints {
-				b, err := os.ReadFile(name)
-				if err != nil {
-					return fmt.Errorf("reading the checkpoint: %w", err)
+			vo := trail.VerifyOptions{PublicKey: publicKey, NoIndex: noIndex}
+			if from != "" {
+				vo.From, err = strconv.ParseInt(strings.TrimPrefix(from, "#"), 10, 64)
+				if err != nil || vo.From < 0 {
+					return usagef("--from: %q is no position; positions are 0, 1, 2 …", from)
 				}
-				vo.Elsewhere = append(vo.Elsewhere, trail.Elsewhere{From: name, Note: b})
 			}
-			bar := verifyBar(cmd)
-			vo.Progress = func(phase string, done, total int64) {
-				bar.Describe("verifying " + phase)
-				bar.ChangeMax64(total)
-				bar.Set64(done)
-			}
-			report, err := trail.Verify(cmd.Context(), trailOptions(s, slog.New(slog.DiscardHandler)), vo)
-			bar.Finish()
-			if err != nil {
+			if vo.Elsewhere, err = savedElsewhere(checkpoints); err != nil {
 				return err
 			}
-			if s.JSON {
-				err = printJSON(cmd.OutOrStdout(), report)
-			} else {
-				var b bytes.Buffer
-				report.WriteTo(&b)
-				_, err = io.WriteString(cmd.OutOrStdout(), cleanLines(strings.TrimRight(b.String(), "\n"))+"\n")
-			}
-			if err != nil {
-				return err
-			}
-			if !report.OK() {
-				return notHeld("the trail is not what was recorded; the first bad position is #%d", report.FirstBad())
-			}
-			return nil
+			return verifyTrail(cmd, settingsOf(cmd), vo)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&publicKey, "public-key", "", "the log's public key as you know it, or a file that holds it; for a trail, default that of the signing key, else the trail's own")
-	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file with a signed checkpoint that was kept elsewhere (repeatable)")
+	f.StringVar(&publicKey, "public-key", "", "the log's first public key as you know it, or a file that holds it; for a trail, default that of the signing key, else the trail's own")
+	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file, or directory of files, with signed checkpoints that were kept elsewhere (repeatable)")
+	f.StringVar(&from, "from", "", "position to begin at; of the events before it only the hashes that the tree is built on are used")
+	f.BoolVar(&noIndex, "no-index", false, "leave out columns and indexes, which are not sealed: twice as fast or more")
 	return cmd
 }

@@ -29,6 +29,7 @@ type Report struct {
 	Checkpoints int64          `json:"checkpoints"`
 	Tiles       int64          `json:"tiles"`
 	Elsewhere   int            `json:"elsewhere"`        // checkpoints kept elsewhere that it was held against
+	Erased      int64          `json:"erased"`           // events whose content was erased, as another event says
 	Faults      []Fault        `json:"faults,omitempty"` // the first of them, by position
 	FaultCount  int64          `json:"fault_count"`      // all of them
 	Notes       []string       `json:"notes,omitempty"`  // what an operator should know, though nothing is wrong

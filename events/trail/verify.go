@@ -157,11 +157,7 @@ func (v *verification) begin(ctx context.Context) (err error) {
 // event checks one event and adds it to the trees.
 func (v *verification) event(ctx context.Context, row *rawEvent, x *examination) error {
 	p, r, us := row.Position, &v.report, row.LedgerUS
-	if row.Body == erasedBody {
-		if err := v.erasedEvent(ctx, row, x); err != nil {
-			return err
-		}
-	} else if x.err != nil {
+	if x.err != nil {
 		r.fault(p, "the stored bytes cannot be read: %v", x.err)
 	} else {
 		e := &x.event
@@ -191,33 +187,6 @@ func (v *verification) event(ctx context.Context, row *rawEvent, x *examination)
 	v.turn(p, us)
 	v.prevUS = us
 	return v.leaf(ctx, p, x.leaf)
-}
-
-// erasedEvent checks an event without content: a later event, which is sealed
-// with its own bytes, must say that it was erased and which hash it had.
-func (v *verification) erasedEvent(ctx context.Context, row *rawEvent, x *examination) error {
-	p, r := row.Position, &v.report
-	x.leaf = nil // the tile's is taken, if there is one
-	known, err := erasures(ctx, v.trail.reader, []int64{p})
-	if err := v.unreadable(ctx, err, p, "what was erased of it"); err != nil {
-		return err
-	}
-	e, ok := known[p]
-	switch {
-	case err != nil: // which is a fault already
-	case !ok:
-		r.fault(p, "the stored bytes were taken away, and no redaction says so")
-	default:
-		x.leaf = new(seal.Hash(e.Erased.Leaf))
-		r.Erased++
-		if row.HappenedUS != row.LedgerUS {
-			r.fault(p, "the column happened_us does not fit an event whose content was erased")
-		}
-	}
-	if len(row.Identity) == len(events.Identity{}) {
-		v.identities.expect(events.Identity(row.Identity), p)
-	}
-	return nil
 }
 
 // turn checks that there is a checkpoint where the ledger time changes.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
@@ -18,7 +19,21 @@ type looker struct {
 	postings   postingSums
 	identities identitySum
 	keys       []events.Key
+	hashes     map[events.Key]int64 // of keys met lately: most are had by many events
 	tile       [seal.TileWidth]seal.Hash
+}
+
+// hash is keyHash.
+func (l *looker) hash(k events.Key) int64 {
+	h, ok := l.hashes[k]
+	if !ok {
+		if h = keyHash(k); len(l.hashes) >= 1<<12 || l.hashes == nil {
+			l.hashes = make(map[events.Key]int64)
+		}
+		k.Value = strings.Clone(k.Value) // not to keep the event that it is a part of
+		l.hashes[k] = h
+	}
+	return h
 }
 
 // look reads a chunk and finds out whether everything about it is plain. The
@@ -33,22 +48,29 @@ func (l *looker) look(ctx context.Context, c *chunk) error {
 	if l.trail.Dialect() == SQLite {
 		body = `CAST(body AS BLOB)` // the same bytes, handed over without making a string of them
 	}
-	query := `SELECT position, ledger_us, ` + body + `, identity, happened_us FROM events WHERE position >= ? AND position < ? ORDER BY position`
+	// Positions are not asked for, since every column costs: as many rows as
+	// there are positions from one to the other are those at each of them.
+	query := `SELECT ledger_us, ` + body + `, identity, happened_us FROM events WHERE position >= ? AND position < ? ORDER BY position`
 	if l.sealOnly {
-		query = `SELECT position, ledger_us, ` + body + ` FROM events WHERE position >= ? AND position < ? ORDER BY position`
+		query = `SELECT ledger_us, ` + body + ` FROM events WHERE position >= ? AND position < ? ORDER BY position`
 	}
 	err := l.trail.eachRow(ctx, query, []any{c.from, c.to}, func(row []driver.Value) bool {
 		c.plain = l.row(c, row)
 		return c.plain
 	})
-	if err != nil {
+	if err != nil && !l.trail.isDamage(ctx, err) {
 		return fmt.Errorf("read events from %d: %w", c.from, err)
 	}
-	if c.plain = c.plain && c.from+int64(len(c.leaves)) == c.to; !c.plain {
+	if c.plain = err == nil && c.plain && c.from+int64(len(c.leaves)) == c.to; !c.plain {
 		return nil
 	}
-	if c.plain, err = l.trail.leafTiles(ctx, c); !c.plain || err != nil {
+	c.plain, err = l.trail.leafTiles(ctx, c)
+	switch {
+	case err != nil && !l.trail.isDamage(ctx, err):
 		return err
+	case err != nil || !c.plain:
+		c.plain = false
+		return nil
 	}
 	for i := 0; i+seal.TileWidth <= len(c.leaves); i += seal.TileWidth {
 		copy(l.tile[:], c.leaves[i:])
@@ -59,10 +81,10 @@ func (l *looker) look(ctx context.Context, c *chunk) error {
 
 // row adds a row to a chunk and reports whether everything about it is plain.
 func (l *looker) row(c *chunk, row []driver.Value) bool {
-	p, ok := row[0].(int64)
-	us, ok2 := row[1].(int64)
-	body, ok3 := asBytes(row[2])
-	if !ok || !ok2 || !ok3 || p != c.from+int64(len(c.leaves)) {
+	p := c.from + int64(len(c.leaves))
+	us, ok := row[0].(int64)
+	body, ok2 := asBytes(row[1])
+	if !ok || !ok2 || p >= c.to {
 		return false
 	}
 	switch {
@@ -78,8 +100,8 @@ func (l *looker) row(c *chunk, row []driver.Value) bool {
 	if l.sealOnly {
 		return true
 	}
-	identity, ok := asBytes(row[3])
-	happened, ok2 := row[4].(int64)
+	identity, ok := asBytes(row[2])
+	happened, ok2 := row[3].(int64)
 	e, err := events.ParseRecorded(body)
 	if !ok || !ok2 || err != nil || e.Position != p || e.LedgerTime.UnixMicro() != us || e.Time.UnixMicro() != happened {
 		return false
@@ -92,7 +114,7 @@ func (l *looker) row(c *chunk, row []driver.Value) bool {
 	l.keys = e.IndexKeys(l.keys[:0])
 	sum := &c.postings[int(p>>l.postings.shift)-c.firstPostings]
 	for _, k := range l.keys {
-		*sum += l.postings.of(keyHash(k), p)
+		*sum += l.postings.of(l.hash(k), p)
 	}
 	return true
 }

@@ -30,7 +30,7 @@ func (t *Trail) rawEvents(ctx context.Context, from, to int64) (rows []rawEvent,
 // examination is what the bytes of one event say.
 type examination struct {
 	event events.Recorded
-	leaf  seal.Hash
+	leaf  *seal.Hash
 	keys  []hashedKey
 	err   error
 }
@@ -41,7 +41,7 @@ func examine(rows []rawEvent) []examination {
 	inParallel(len(rows), func(i int) {
 		x := &out[i]
 		body := []byte(rows[i].Body)
-		x.leaf = seal.LeafHash(body)
+		x.leaf = new(seal.LeafHash(body))
 		if x.event, x.err = events.ParseRecorded(body); x.err == nil {
 			x.keys = hashKeys(&x.event.Event, nil)
 		}

@@ -3,7 +3,6 @@ package trail
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/daybookhq/daybook/events/seal"
 )
@@ -12,10 +11,10 @@ import (
 func (v *verification) tile(ctx context.Context, want seal.Tile) error {
 	var rows [][]byte
 	query := v.trail.reader.Rebind(`SELECT hashes FROM tiles WHERE level = ? AND idx = ?`)
-	if err := v.trail.reader.SelectContext(ctx, &rows, query, want.Level, want.Index); err != nil {
-		return fmt.Errorf("read tile %d/%d: %w", want.Level, want.Index, err)
-	}
 	first := want.Index << (seal.TileHeight * (want.Level + 1)) // leaf under its first hash
+	if err := v.trail.reader.SelectContext(ctx, &rows, query, want.Level, want.Index); err != nil {
+		return v.unreadable(ctx, err, first, "the tile %d/%d above it", want.Level, want.Index)
+	}
 	if len(rows) == 0 {
 		v.report.fault(first, "the tile %d/%d above it is missing", want.Level, want.Index)
 		return nil
@@ -53,7 +52,7 @@ func (v *verification) tiles(ctx context.Context) error {
 	}
 	query := `SELECT level, count(*) AS count, min(idx) AS least, max(idx) AS most FROM tiles GROUP BY level ORDER BY level`
 	if err := v.trail.reader.SelectContext(ctx, &levels, query); err != nil {
-		return fmt.Errorf("count tiles: %w", err)
+		return v.unreadable(ctx, err, v.report.From, "the list of tiles")
 	}
 	now, err := v.trail.readHead(ctx) // after it: the tree only grows
 	if err != nil {

@@ -120,7 +120,7 @@ func (v *verification) take(ctx context.Context, c *chunk) error {
 	for at := c.from; at < c.to; {
 		// As far as the next size at which the root is needed.
 		stop, err := v.checkpoints.ahead(ctx)
-		if err != nil {
+		if err := v.unreadable(ctx, err, at, "the checkpoints from size %d on", at); err != nil {
 			return err
 		}
 		stop = min(stop, c.to)
@@ -167,7 +167,7 @@ func (v *verification) grow(by func(*seal.Tree) []seal.Tile) []seal.Tile {
 
 // rowByRow walks over some events again and says what is wrong with which.
 func (v *verification) rowByRow(ctx context.Context, from, to int64) error {
-	rows, err := v.trail.rawEvents(ctx, from, to)
+	rows, unread, err := v.readableEvents(ctx, from, to)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (v *verification) rowByRow(ctx context.Context, from, to int64) error {
 	}
 	next := from
 	for i := range rows {
-		if err := v.missing(ctx, next, rows[i].Position); err != nil {
+		if err := v.missing(ctx, next, rows[i].Position, unread); err != nil {
 			return err
 		}
 		if err := v.event(ctx, &rows[i], &examined[i]); err != nil {
@@ -190,22 +190,26 @@ func (v *verification) rowByRow(ctx context.Context, from, to int64) error {
 		}
 		next = rows[i].Position + 1
 	}
-	return v.missing(ctx, next, to)
+	return v.missing(ctx, next, to, unread)
 }
 
-// missing says that events are not there, and adds what the tiles hold of them.
-func (v *verification) missing(ctx context.Context, from, to int64) error {
-	switch {
-	case from >= to:
-		return nil
-	case from == to-1:
-		v.report.fault(from, "the event is missing")
-	default:
-		v.report.fault(from, "the events #%d to #%d are missing", from, to-1)
-	}
+// missing says that events are not there, unless it is said already that they
+// cannot be read, and adds what the tiles hold of them.
+func (v *verification) missing(ctx context.Context, from, to int64, unread map[int64]bool) error {
 	for p := from; p < to; p++ {
 		if err := v.leaf(ctx, p, nil); err != nil {
 			return err
+		}
+		if !unread[p] && (p == from || unread[p-1]) {
+			last := p
+			for last+1 < to && !unread[last+1] {
+				last++
+			}
+			if p == last {
+				v.report.fault(p, "the event is missing")
+			} else {
+				v.report.fault(p, "the events #%d to #%d are missing", p, last)
+			}
 		}
 	}
 	return nil
