@@ -113,6 +113,8 @@ func routes() []route {
 		{"GET", "/tile/{path...}", access.Follow, (*api).getTile},
 		{"GET", "/v1/projections", access.Audit, (*api).listProjections},
 		{"POST", "/v1/projections/{name}/rebuild", access.Administer, (*api).rebuildProjection},
+		{"GET", "/v1/keys", access.Read, (*api).showKeys},
+		{"POST", "/v1/keys/rotate", access.Administer, (*api).rotateKey},
 		{"GET", "/v1/tokens", access.Administer, (*api).listTokens},
 		{"POST", "/v1/tokens", access.Administer, (*api).issueToken},
 		{"DELETE", "/v1/tokens/{token}", access.Administer, (*api).revokeToken},

@@ -107,6 +107,9 @@ func readOnly(err error) string {
 	if behind, ok := errors.AsType[*trail.BehindError](err); ok {
 		return behind.Error()
 	}
+	if replaced, ok := errors.AsType[*trail.KeyReplacedError](err); ok {
+		return replaced.Error()
+	}
 	if errors.Is(err, trail.ErrNotCompared) {
 		return trail.ErrNotCompared.Error()
 	}

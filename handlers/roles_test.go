@@ -34,6 +34,8 @@ func TestEveryRouteAndRole(t *testing.T) {
 		"GET /tile/{path...}":                 "reader auditor admin",
 		"GET /v1/projections":                 "auditor admin",
 		"POST /v1/projections/{name}/rebuild": "admin",
+		"GET /v1/keys":                        "reader auditor admin",
+		"POST /v1/keys/rotate":                "admin",
 		"GET /v1/tokens":                      "admin",
 		"POST /v1/tokens":                     "admin",
 		"DELETE /v1/tokens/{token}":           "admin",

@@ -188,6 +188,50 @@ type TokenRequest struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
+// Keys are the keys that a log has signed with.
+type Keys struct {
+	Origin    string `json:"origin"`
+	PublicKey string `json:"public_key"` // of the key in use
+	FirstKey  string `json:"first_key"`  // the public key that is enough to verify everything with
+	Keys      []Key  `json:"keys"`       // oldest first
+	// Rotations prove how one key followed from the other, as package seal
+	// reads them.
+	Rotations json.RawMessage `json:"rotations"`
+	File      *KeyFile        `json:"file,omitempty"` // for an administrator
+}
+
+// A Key is one of a log's keys.
+type Key struct {
+	PublicKey string     `json:"public_key"`
+	From      int64      `json:"from"`               // the smallest size that it signs
+	To        int64      `json:"to,omitempty"`       // the largest; 0 while it is in use
+	Position  *int64     `json:"position,omitempty"` // of the event by which it took over; none for the first key
+	Since     *time.Time `json:"since,omitempty"`
+	Actor     string     `json:"actor,omitempty"`
+	Reason    string     `json:"reason,omitempty"`
+}
+
+// A KeyFile is where the server keeps the private key.
+type KeyFile struct {
+	Path string `json:"path"`
+	Mode string `json:"mode"`           // as in chmod: 0600
+	Next string `json:"next,omitempty"` // the public key of the one that waits to take over
+}
+
+// A KeyRotation asks for a new key.
+type KeyRotation struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// A KeyRotated says how the key was replaced.
+type KeyRotated struct {
+	Position  int64  `json:"position"` // of the key.rotated
+	OldKey    string `json:"old_key"`
+	PublicKey string `json:"public_key"`
+	File      string `json:"file"`              // where the new private key is
+	Retired   string `json:"retired,omitempty"` // where the old one is kept
+}
+
 // A Problem is an answer that is not what was asked for (RFC 9457).
 type Problem struct {
 	Type      string `json:"type"`

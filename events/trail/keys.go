@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
 	"golang.org/x/mod/sumdb/note"
 )
@@ -49,10 +51,43 @@ func (t *Trail) Origin() string { return t.keys.Load().verifier.Name() }
 // [Trail.Keyring] knows.
 func (t *Trail) PublicKey() string { return t.keys.Load().public }
 
+// KeyFile is where this process's signing key is.
+func (t *Trail) KeyFile() string { return t.opts.SigningKey }
+
 // A KeyUse is one of the keys that a log has had.
 type KeyUse struct {
 	seal.KeySpan
-	Position int64 // of the key.rotated that brought it; -1 for the first key
+	Position int64     // of the key.rotated that brought it; -1 for the first key
+	Since    time.Time // ledger time of that event; zero for the first key
+	Actor    string    // who rotated the key, and why
+	Reason   string
+}
+
+// Keys lists the log's keys, oldest first, once all the rotations between them
+// are proved.
+func (t *Trail) Keys(ctx context.Context) ([]KeyUse, error) {
+	chain, err := t.Rotations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := seal.NewKeyring(t.PublicKey(), chain...)
+	if err != nil {
+		return nil, fmt.Errorf("the log's keys do not lead to each other, run `daybook verify`: %w", err)
+	}
+	uses := make([]KeyUse, 0, len(chain)+1)
+	for i, span := range ring.Spans() {
+		use := KeyUse{KeySpan: span, Position: -1}
+		if i > 0 {
+			e, err := events.ParseRecorded(chain[i-1].Record)
+			if err != nil {
+				return nil, err
+			}
+			data, _ := events.DataOf[events.KeyRotated](&e.Event)
+			use.Position, use.Since, use.Actor, use.Reason = e.Position, e.LedgerTime, e.AuthID, data.Reason
+		}
+		uses = append(uses, use)
+	}
+	return uses, nil
 }
 
 // Keyring returns the keys of the log as a verifier may follow them who knows
