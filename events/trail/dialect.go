@@ -47,9 +47,11 @@ type headRow struct {
 	Root      []byte `db:"root"`
 	Origin    string `db:"origin"`
 	PublicKey string `db:"public_key"`
+	Redacted  int64  `db:"redacted"` // how many events are erased
 }
 
-const selectHead = `SELECT size, ledger_us, root, origin, public_key FROM head WHERE id = 1`
+const selectHead = `SELECT size, ledger_us, root, origin, public_key,
+	(SELECT coalesce(max(number), 0) FROM redactions) AS redacted FROM head WHERE id = 1`
 
 type keptRow struct {
 	Position int64  `db:"position"`

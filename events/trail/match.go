@@ -16,6 +16,7 @@ type matcher struct {
 	keys   []events.Key // the filter's, its actor included
 	text   string       // lower case
 	buf    []events.Key
+	all    bool // nothing is asked of an event: those are taken too whose content was erased
 }
 
 func newMatcher(f Filter) matcher {
@@ -24,12 +25,16 @@ func newMatcher(f Filter) matcher {
 	if f.Actor != "" {
 		m.keys = append(m.keys, events.Key{Kind: events.KindActor, Value: f.Actor})
 	}
+	m.all = len(m.keys)+len(f.Types) == 0 && f.Text == "" && f.HappenedFrom.IsZero() && f.HappenedTo.IsZero()
 	return m
 }
 
 // takes reports whether the filter takes an event. Recorded ranges and the
 // prefix are not looked at: they are ranges of positions.
 func (m *matcher) takes(r *events.Recorded) bool {
+	if r.Erased != nil {
+		return m.all
+	}
 	if len(m.keys) > 0 {
 		m.buf = r.IndexKeys(m.buf[:0])
 		for _, want := range m.keys {

@@ -263,10 +263,17 @@ func TestPostgresServiceRole(t *testing.T) {
 	for _, query := range []string{
 		`UPDATE events SET body = 'x'`, `DELETE FROM events`, `TRUNCATE events`, `ALTER TABLE events DISABLE TRIGGER ALL`, `DROP TABLE events`,
 		`UPDATE checkpoints SET note = 'x'`, `DELETE FROM postings`, `DELETE FROM keys`, `DELETE FROM tiles`, `DELETE FROM head`,
+		`INSERT INTO redactions VALUES (1, '', 2, 1)`, `DELETE FROM redactions`,
 	} {
 		if _, err := tr.DB().Exec(query); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 			t.Errorf("%s: %v", query, err)
 		}
+	}
+	if _, err := tr.Redact(t.Context(), trail.Redaction{Positions: []int64{1}, Basis: "x"}); err == nil || !strings.Contains(err.Error(), "may not erase") {
+		t.Errorf("redact as the service: %v", err)
+	}
+	if h, err := tr.Head(t.Context()); err != nil || h.Size != 302 {
+		t.Errorf("a refused redaction was announced: %d, %v", h.Size, err)
 	}
 	if _, err := tr.DB().Exec(`CREATE TABLE emergencies_v1 (n int); DROP TABLE emergencies_v1`); err != nil {
 		t.Errorf("its own tables: %v", err)

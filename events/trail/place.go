@@ -20,11 +20,14 @@ type placed struct {
 	receipt  Receipt
 	body     []byte           // what the producer said
 	recorded *events.Recorded // of a stored one
+	erased   bool             // what it said is gone
 }
 
-// same reports whether an event says what p says.
+// same reports whether an event says what p says. Of one that was erased nobody
+// can tell, and to keep what is offered in its place, or a hash of it, would
+// bring it back.
 func (p *placed) same(e *events.Event) bool {
-	return bytes.Equal(p.body, e.Body()) || (p.recorded != nil && p.recorded.SameContent(e))
+	return p.erased || bytes.Equal(p.body, e.Body()) || (p.recorded != nil && p.recorded.SameContent(e))
 }
 
 // placing gives the events of one pool their positions.

@@ -164,7 +164,9 @@ func (t *Trail) firstAfter(ctx context.Context, us int64, h headRow) (int64, err
 	return lo, nil
 }
 
-// Get returns the event at a position, or ErrNotFound.
+// Get returns the event at a position, or ErrNotFound. Like all that reads the
+// trail, it returns an event whose content was erased with its place alone; see
+// [events.Erasure].
 func (t *Trail) Get(ctx context.Context, position int64) (events.Recorded, error) {
 	var body string
 	err := t.reader.GetContext(ctx, &body, t.reader.Rebind(`SELECT body FROM events WHERE position = ?`), position)
@@ -174,7 +176,13 @@ func (t *Trail) Get(ctx context.Context, position int64) (events.Recorded, error
 	if err != nil {
 		return events.Recorded{}, fmt.Errorf("read event %d: %w", position, t.classify(err))
 	}
-	return parseAt(position, body)
+	r, err := parseAt(position, body)
+	if err != nil || r.Erased == nil {
+		return r, err
+	}
+	one := []events.Recorded{r}
+	err = t.explain(ctx, one)
+	return one[0], err
 }
 
 // Read returns the events at positions from (included) to (excluded), in
@@ -195,7 +203,7 @@ func (t *Trail) Read(ctx context.Context, from, to int64, limit int) ([]events.R
 	if err != nil {
 		return nil, fmt.Errorf("read events from %d: %w", from, t.classify(err))
 	}
-	return evs, nil
+	return evs, t.explain(ctx, evs)
 }
 
 func scanEvents(rows *sql.Rows, dst []events.Recorded) ([]events.Recorded, error) {
@@ -216,7 +224,11 @@ func scanEvents(rows *sql.Rows, dst []events.Recorded) ([]events.Recorded, error
 }
 
 // parseAt reads stored bytes back and checks that they say they belong there.
+// Of those that were erased it tells only that; see [Trail.explain].
 func parseAt(position int64, body string) (events.Recorded, error) {
+	if body == erasedBody {
+		return erasedAt(position), nil
+	}
 	r, err := events.ParseRecorded([]byte(body))
 	if err != nil {
 		return r, fmt.Errorf("the stored event #%d cannot be read, run `daybook verify`: %w", position, err)
@@ -247,6 +259,9 @@ func (t *Trail) ByPositions(ctx context.Context, positions []int64) ([]events.Re
 		evs, err := scanEvents(rows, nil)
 		if err != nil {
 			return nil, fmt.Errorf("read %d events: %w", len(positions), t.classify(err))
+		}
+		if err := t.explain(ctx, evs); err != nil {
+			return nil, err
 		}
 		for _, e := range evs {
 			found[e.Position] = e

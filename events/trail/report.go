@@ -37,6 +37,8 @@ type Report struct {
 	CheatedBy   []string       `json:"cheated_by"` // who could have made it say so all the same, and how
 	NotProved   []string       `json:"not_proved"`
 	Took        time.Duration  `json:"-"`
+
+	ErasedAt []int64 `json:"erased_at,omitempty"` // the first of the positions of erased events
 }
 
 // OK reports whether everything fits.

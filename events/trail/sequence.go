@@ -22,6 +22,9 @@ type sequencer struct {
 	// seen under the head's lock.
 	tree  *seal.Tree
 	known knownKeys
+	// redacted is how many events were erased when known was empty: keys that
+	// only those had are listed no more.
+	redacted int64
 	// cautious is for how many more pools duplicates are looked for beforehand.
 	// While none come, the unique index is left to find them: a pool that has
 	// one after all is undone and done again.
@@ -209,6 +212,9 @@ func (s *sequencer) begin(ctx context.Context) (*sqlx.Tx, headRow, error) {
 			return nil, head, err
 		}
 	}
+	if head.Redacted != s.redacted {
+		s.known, s.redacted = knownKeys{}, head.Redacted
+	}
 	return tx, head, nil
 }
 
@@ -367,6 +373,21 @@ func (s *sequencer) lookUp(ctx context.Context, tx *sqlx.Tx, ids []events.Identi
 		return fmt.Errorf("look for duplicates: %w", err)
 	}
 	for _, row := range rows {
+		if row.Body == erasedBody {
+			known, err := erasures(ctx, tx, []int64{row.Position})
+			if err != nil {
+				return fmt.Errorf("look for duplicates: %w", err)
+			}
+			gone, ok := known[row.Position]
+			if !ok {
+				return errStopped{fmt.Errorf("the stored event at %d is empty and no redaction says why", row.Position)}
+			}
+			seen[events.Identity(row.Identity)] = &placed{
+				receipt: Receipt{Position: row.Position, LeafHash: gone.Erased.Leaf, LedgerTime: gone.LedgerTime},
+				erased:  true,
+			}
+			continue
+		}
 		r, err := events.ParseRecorded([]byte(row.Body))
 		if err != nil {
 			return errStopped{fmt.Errorf("the stored event at %d cannot be read: %w", row.Position, err)}

@@ -156,6 +156,9 @@ func (v *verification) begin(ctx context.Context) (err error) {
 
 // event checks one event and adds it to the trees.
 func (v *verification) event(ctx context.Context, row *rawEvent, x *examination) error {
+	if row.Body == erasedBody {
+		return v.erased(ctx, row)
+	}
 	p, r, us := row.Position, &v.report, row.LedgerUS
 	if x.err != nil {
 		r.fault(p, "the stored bytes cannot be read: %v", x.err)
@@ -287,6 +290,9 @@ func (v *verification) end(ctx context.Context) error {
 	}
 	if ends.Sizes > now.Size || ends.Least <= 0 {
 		r.fault(now.Size, "there are checkpoints of sizes that the trail never had")
+	}
+	if err := v.redactions(ctx); err != nil {
+		return err
 	}
 	return v.guards(ctx)
 }

@@ -30,6 +30,9 @@ func (v *verification) proved() []string {
 	if n := len(r.Keys); n > 1 {
 		proved = append(proved, fmt.Sprintf("its key was rotated %d times, each time recorded and signed under both keys, from %s to %s; each checkpoint is signed by the key that was right for its size", n-1, r.Keys[0].Public, r.Keys[n-1].Public))
 	}
+	if r.Erased > 0 {
+		proved = append(proved, r.erasedText())
+	}
 	if !v.opts.NoIndex {
 		proved = append(proved, "no source and id stands for two events, and columns and key index agree with the bytes")
 	}
