@@ -83,6 +83,11 @@ func nearby(ctx context.Context, s settings, command string, reads bool) (*sessi
 	if err != nil {
 		return nil, err
 	}
+	if !reads {
+		if err := l.compare(ctx); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
 	return inProcess(l)
 }
 

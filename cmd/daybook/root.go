@@ -22,6 +22,7 @@ type settings struct {
 	AllowOwner  bool
 	JSON        bool
 	Elsewhere   elsewhere
+	Compare     string // what a start does where nobody who holds a checkpoint answers
 }
 
 const defaultListen = "127.0.0.1:7733"
@@ -58,6 +59,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 	p.Bool("allow-owner", false, "accept a Postgres role that could change events, for a trial [$DAYBOOK_ALLOW_OWNER]")
 	p.Bool("json", false, "print JSON")
 	elsewhereFlags(root)
+	p.String("compare", compareTry, "where nobody who holds a checkpoint answers at start: try goes on with a warning, must takes no events before one does [$DAYBOOK_COMPARE]")
 
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddGroup(
@@ -90,7 +92,7 @@ func variableOf(flag string) string {
 
 // fromEnvironment gives flags that were not set the values of their variables.
 func fromEnvironment(cmd *cobra.Command) error {
-	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy"} {
+	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy", "compare"} {
 		f := cmd.Flags().Lookup(name)
 		if v, ok := os.LookupEnv(variableOf(name)); ok && v != "" && f != nil && !f.Changed {
 			if err := f.Value.Set(v); err != nil {
@@ -109,7 +111,7 @@ func settingsOf(cmd *cobra.Command) settings {
 		DataDir: text("data-dir"), Server: text("server"), Token: os.Getenv("DAYBOOK_TOKEN"),
 		DatabaseURL: text("database-url"), NATSURL: text("nats-url"), Listen: text("listen"),
 		Origin: text("origin"), SigningKey: text("signing-key"), AllowOwner: flag("allow-owner"), JSON: flag("json"),
-		Elsewhere: elsewhereOf(cmd),
+		Elsewhere: elsewhereOf(cmd), Compare: text("compare"),
 	}
 	s.DataDir = filepath.Clean(cmp.Or(s.DataDir, "daybook-data"))
 	return s

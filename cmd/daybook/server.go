@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/daybookhq/daybook/events/stream"
+	"github.com/daybookhq/daybook/events/trail"
 	"github.com/daybookhq/daybook/handlers"
 	"github.com/daybookhq/daybook/handlers/access"
 	"github.com/daybookhq/daybook/handlers/ingest"
@@ -32,6 +34,7 @@ type Server struct {
 	AdminToken string
 
 	stream    *stream.Service
+	guard     *trail.Guard
 	door      *ingest.Door
 	servers   []*http.Server
 	tcp, unix net.Listener
@@ -64,6 +67,10 @@ func (s *Server) start(ctx, background context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("starting the stream: %w", err)
 	}
+	if s.guard, err = newGuard(s.ledger, s.stream); err != nil {
+		return err
+	}
+	s.guard.Start(ctx) // before anything can be appended
 	s.door, err = ingest.Start(ctx, ingest.Options{Trail: s.trail, Broker: s.stream.Broker(), Logger: s.log, Registerer: s.registry})
 	if err != nil {
 		return fmt.Errorf("opening the door for events from the broker: %w", err)
@@ -76,6 +83,7 @@ func (s *Server) start(ctx, background context.Context) (err error) {
 	s.ledger.degraded.Store(&degraded)
 	s.work.Go(func() { s.runner.Run(background) })
 	s.work.Go(func() { s.noteUse(background) })
+	s.work.Go(func() { s.guard.Run(background) })
 	s.work.Go(func() { publish(background) })
 	return nil
 }
@@ -88,6 +96,9 @@ const behind = 20_000
 func (s *Server) unwell(ctx context.Context) map[string]string {
 	notes := s.publish.degraded(ctx)
 	maps.Copy(notes, s.unheard(ctx))
+	if late := s.guard.Waiting(); len(late) > 0 {
+		notes["comparison"] = "not compared yet, since they do not answer: " + strings.Join(late, ", ")
+	}
 	return notes
 }
 
@@ -147,7 +158,10 @@ func (s *Server) Listen() (err error) {
 	if err := s.lock.note(s.URL()); err != nil {
 		return err
 	}
-	if s.AdminToken, err = handlers.FirstAdmin(context.Background(), s.trail, s.tokens); err != nil {
+	s.AdminToken, err = handlers.FirstAdmin(context.Background(), s.trail, s.tokens)
+	if errors.Is(err, trail.ErrReadOnly) {
+		s.log.Warn("no administrator's token was made, since the trail is read-only; commands on this machine need none")
+	} else if err != nil {
 		return err
 	}
 	s.serve(s.tcp, nil)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,9 +22,8 @@ const lookBack = 32
 
 var errAway = errors.New("the stream cannot be reached")
 
-// Compare holds a trail against the newest event that the stream was told, as
-// [trail.Trail.CompareEvent] does, and against the checkpoint that came with
-// it. A stream that was purged, is not there yet or is another trail's proves
+// Compare holds a trail against the newest checkpoint that the stream was told,
+// as [trail.Trail.Compare] does, and against the events told after it. A stream that was purged, is not there yet or is another trail's proves
 // nothing, and is no error.
 func (s *Service) Compare(ctx context.Context, tr *trail.Trail) error {
 	js, err := s.broker.JetStream("daybook compare")
@@ -40,6 +40,7 @@ func compare(ctx context.Context, js jetstream.JetStream, tr *trail.Trail) error
 		return err
 	}
 	state := s.CachedInfo().State
+	var unsigned []events.Recorded // newest first
 	for seq, n := state.LastSeq, 0; seq >= max(1, state.FirstSeq) && n < lookBack && state.Msgs > 0; seq, n = seq-1, n+1 {
 		m, err := s.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -53,13 +54,36 @@ func compare(ctx context.Context, js jetstream.JetStream, tr *trail.Trail) error
 			continue
 		}
 		if note, ok := toldCheckpoint(m.Header); ok {
-			if err := tr.Compare(ctx, Holder, note, e.Position+1); err == nil || errors.Is(err, trail.ErrReadOnly) {
+			err := tr.Compare(ctx, Holder, note, e.Position+1)
+			if errors.Is(err, trail.ErrReadOnly) || errors.Is(err, trail.ErrUnavailable) {
 				return err
-			} // else it is none of this log: anybody may publish there
+			}
+			if err == nil {
+				return compareAfter(ctx, tr, e.Position, unsigned)
+			} // else it is none of this log's
 		}
-		return tr.CompareEvent(ctx, Holder, m.Data)
+		unsigned = append(unsigned, e)
 	}
-	return nil
+	if len(unsigned) == 0 {
+		return nil
+	}
+	return tr.CompareEvent(ctx, Holder, unsigned[0].Bytes)
+}
+
+// compareAfter compares the last of the events that continue the one under the
+// newest checkpoint: a relay that ended within a batch told them. What does not
+// continue it is a stranger's.
+func compareAfter(ctx context.Context, tr *trail.Trail, position int64, newest []events.Recorded) error {
+	var last []byte
+	for _, e := range slices.Backward(newest) {
+		if e.Position == position+1 {
+			position, last = e.Position, e.Bytes
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	return tr.CompareEvent(ctx, Holder, last)
 }
 
 // eventsOf returns the stream of a trail's events, or nil where there is none.

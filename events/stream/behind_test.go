@@ -1,8 +1,11 @@
 package stream
 
 import (
+	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/daybookhq/daybook/events/trail"
 	"github.com/daybookhq/daybook/events/trail/trailtest"
@@ -103,4 +106,64 @@ func TestABrokerThatComesLateIsComparedBeforeItIsTold(t *testing.T) {
 	s = start(t, Options{Trail: tr, NATSURL: l.url()})
 	told(t, s, tr)
 	complete(t, positions(t, s.Broker(), tr), 51)
+}
+
+// TestATrailIsRecoveredFromTheStream: what it was told is all that is needed,
+// though a stranger put something beside it.
+func TestATrailIsRecoveredFromTheStream(t *testing.T) {
+	t.Parallel()
+	l := listen(t)
+	o := trailtest.SQLite(t)
+	tr := trailtest.Open(t, o)
+	record(t, tr, 0, 20)
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup := trailtest.Copy(t, o)
+	tr = trailtest.Open(t, o)
+	s := start(t, Options{Trail: tr, NATSURL: l.url()})
+	record(t, tr, 20, 1300)
+	told(t, s, tr)
+	js := connect(t, s.Broker())
+	e, err := tr.Get(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := &nats.Msg{Subject: EventsPrefix + "other", Data: bytes.Replace(e.Bytes, []byte(`"n-`), []byte(`"m-`), 1), Header: nats.Header{PositionHeader: {"100"}}}
+	forged.Header.Set(nats.MsgIdHdr, LeafID(forged.Data))
+	if _, err := js.PublishMsg(t.Context(), forged); err != nil {
+		t.Fatal(err)
+	}
+	s.Broker().Release(js)
+	stop(t, s)
+
+	b := openBroker(t, BrokerOptions{NATSURL: l.url()})
+	r, err := trail.OpenRecovery(t.Context(), backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Gather(t.Context(), Tail(b, "daybook.test/another"), nil); err == nil {
+		t.Fatal("the stream of another trail was read")
+	}
+	if _, err := r.Gather(t.Context(), Tail(b, tr.Origin()), nil); err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.Plan(t.Context(), false)
+	if err != nil || !p.Whole() || p.Reach != size(t, tr) || p.HeldBy != Holder {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if err := r.Apply(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	back := trailtest.Open(t, backup)
+	trailtest.Check(t, back)
+	start(t, Options{Trail: back, NATSURL: l.url()})
+	record(t, back, 2000, 1)
+	if size(t, back) != size(t, tr)+1 {
+		t.Fatalf("%d events", size(t, back))
+	}
 }
