@@ -90,8 +90,6 @@ func problemOf(err error) client.Problem {
 		return client.Problem{Status: http.StatusServiceUnavailable, Detail: readOnly(err)}
 	case errors.Is(err, trail.ErrUnavailable):
 		return client.Problem{Status: http.StatusServiceUnavailable, Detail: trail.ErrUnavailable.Error()}
-	case errors.Is(err, witness.ErrNotYet):
-		return client.Problem{Status: http.StatusServiceUnavailable, Detail: witness.ErrNotYet.Error()}
 	case errors.Is(err, trail.ErrUnknown):
 		return client.Problem{Status: http.StatusServiceUnavailable, Detail: trail.ErrUnknown.Error()}
 	case errors.Is(err, trail.ErrStopped):
