@@ -103,6 +103,7 @@ func routes() []route {
 		{"GET", "/v1/events/{position}", access.Read, (*api).getEvent},
 		{"GET", "/v1/head", access.Read, (*api).getHead},
 		{"GET", "/v1/stories/{kind}/{key...}", access.Read, (*api).getStory},
+		{"GET", "/v1/export", access.Audit, (*api).getExport},
 		{"GET", "/v1/stats", access.Read, (*api).listStats},
 		{"GET", "/v1/stats/{name}", access.Read, (*api).getStat},
 		{"GET", "/v1/reports/{kind}/{id...}", access.Read, (*api).getReport},

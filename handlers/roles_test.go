@@ -24,6 +24,7 @@ func TestEveryRouteAndRole(t *testing.T) {
 		"GET /v1/events/{position}":           "reader auditor admin",
 		"GET /v1/head":                        "reader auditor admin",
 		"GET /v1/stories/{kind}/{key...}":     "reader auditor admin",
+		"GET /v1/export":                      "auditor admin",
 		"GET /v1/stats":                       "reader auditor admin",
 		"GET /v1/stats/{name}":                "reader auditor admin",
 		"GET /v1/reports/{kind}/{id...}":      "reader auditor admin",

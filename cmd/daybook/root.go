@@ -74,7 +74,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 	}{
 		{"run", []*cobra.Command{newServeCmd(), newDemoCmd(), newMigrateCmd(), newWitnessCmd()}},
 		{"write", []*cobra.Command{newRecordCmd(), newNoteCmd(), newImportCmd()}},
-		{"read", []*cobra.Command{newTrailCmd(), newReportCmd(), newStatsCmd(), newEventsCmd()}},
+		{"read", []*cobra.Command{newTrailCmd(), newExportCmd(), newReportCmd(), newStatsCmd(), newEventsCmd()}},
 		{"keep", []*cobra.Command{newVerifyCmd(), newKeysCmd(), newProjectionsCmd(), newTokenCmd(), newBenchCmd(), newVersionCmd()}},
 	} {
 		for _, c := range g.cmds {

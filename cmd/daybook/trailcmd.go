@@ -34,6 +34,20 @@ type search struct {
 	limit                              int
 }
 
+// filters adds the flags that say which events are meant.
+func (s *search) filters(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&s.types, "type", nil, "type, * standing for anything, as in 'emergency.*' (repeatable)")
+	f.StringVar(&s.actor, "actor", "", "who did it")
+	f.StringVar(&s.source, "source", "", "who said so")
+	f.StringVar(&s.text, "text", "", "text that the event holds")
+	f.StringVar(&s.from, "from", "", "happened at this time or later")
+	f.StringVar(&s.to, "to", "", "happened before this time")
+	f.StringVar(&s.recordedFrom, "recorded-from", "", "recorded at this time or later")
+	f.StringVar(&s.recordedTo, "recorded-to", "", "recorded before this time")
+	f.StringVar(&s.asOf, "as-of", "", "only what was recorded by this time, or the first N events")
+}
+
 func (s *search) query(pairs []string) (url.Values, error) {
 	q := url.Values{}
 	for _, t := range s.types {
@@ -91,16 +105,8 @@ func newTrailListCmd() *cobra.Command {
 			})
 		},
 	}
+	s.filters(cmd)
 	f := cmd.Flags()
-	f.StringArrayVar(&s.types, "type", nil, "type, * standing for anything, as in 'emergency.*' (repeatable)")
-	f.StringVar(&s.actor, "actor", "", "who did it")
-	f.StringVar(&s.source, "source", "", "who said so")
-	f.StringVar(&s.text, "text", "", "text that the event holds")
-	f.StringVar(&s.from, "from", "", "happened at this time or later")
-	f.StringVar(&s.to, "to", "", "happened before this time")
-	f.StringVar(&s.recordedFrom, "recorded-from", "", "recorded at this time or later")
-	f.StringVar(&s.recordedTo, "recorded-to", "", "recorded before this time")
-	f.StringVar(&s.asOf, "as-of", "", "only what was recorded by this time, or the first N events")
 	f.StringVar(&s.cursor, "cursor", "", "go on where a page ended")
 	f.BoolVar(&s.newest, "newest", false, "newest first")
 	f.BoolVar(&s.count, "count", false, "say how many there are in all")

@@ -23,13 +23,15 @@ type fileKind struct {
 	// or, with --json, as one object. public is the log's first public key. The
 	// error of a file that was read and does not hold is made by [notHeld].
 	verify func(cmd *cobra.Command, name, public string) error
+	// keyless says that verify takes "" for public, and then says what that means.
+	keyless bool
 }
 
 const headBytes = 4096
 
 // fileKinds are asked in order; the first that knows a file has it.
 func fileKinds() []fileKind {
-	return []fileKind{checkpointFile}
+	return []fileKind{bundleFile, checkpointFile}
 }
 
 // notHeld is the error of a file or trail that does not hold: exit code 3.
@@ -40,12 +42,12 @@ func notHeld(format string, args ...any) error {
 // verifyFiles checks each file by itself. A file that does not hold does not
 // keep the others from being checked.
 func verifyFiles(cmd *cobra.Command, names []string, publicKey string) error {
-	if publicKey == "" {
-		return usagef("a file proves nothing without the log's public key, as you know it from elsewhere: give --public-key")
-	}
 	var no []string
 	for i, name := range names {
 		kind, err := kindOf(name)
+		if publicKey == "" && !kind.keyless {
+			return usagef("a file proves nothing without the log's public key, as you know it from elsewhere: give --public-key")
+		}
 		if err != nil {
 			return err
 		}

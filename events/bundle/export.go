@@ -1,12 +1,14 @@
 package bundle
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
@@ -39,12 +41,13 @@ type Made struct {
 	Digest string // SHA-256 of everything up to the receipt, as in sha256:9f86…
 }
 
-// Event is the export.created of it, short of its id and time.
-func (m Made) Event(actor string) (events.Event, error) {
+// Event is the export.created of it, short of its id and time. The remark, if
+// any, is free text.
+func (m Made) Event(actor, remark string) (events.Event, error) {
 	count, size := events.Count(m.Events), events.Count(m.Size)
-	e, err := events.Of(events.ExportCreated{
-		QueryStep: events.QueryStep{Query: m.Asked, ResultCount: &count, Digest: m.Digest}, Size: &size,
-	})
+	data := events.ExportCreated{QueryStep: events.QueryStep{Query: m.Asked, ResultCount: &count, Digest: m.Digest}, Size: &size}
+	data.Note = remark
+	e, err := events.Of(data)
 	e.Source, e.AuthID = trail.LedgerSource, actor
 	return e, err
 }
@@ -71,7 +74,7 @@ type exporter struct {
 // Export writes a bundle. Where it fails, what it returns besides the error
 // says what had been written by then, and Record has not been called, or its
 // event is in the trail and the receipt could not be written.
-func Export(ctx context.Context, w interface{ Write([]byte) (int, error) }, tr *trail.Trail, rq Request) (Made, error) {
+func Export(ctx context.Context, w io.Writer, tr *trail.Trail, rq Request) (Made, error) {
 	x := &exporter{
 		ctx: ctx, trail: tr, rq: rq, out: newLines(w), tiles: tr.Tiles(ctx), cache: seal.NewTileCache(cachedTiles),
 	}
@@ -137,46 +140,61 @@ func (x *exporter) json(keyword string, v any) error {
 	return err
 }
 
-// keys writes the log's first key and the rotations that the checkpoint is under.
+// keys writes the log's first key and the rotations that the checkpoint is
+// under, and returns the ring that they make.
 func (x *exporter) keys() (*seal.Keyring, error) {
-	ring, err := seal.NewKeyring(x.trail.PublicKey())
+	all, err := x.trail.Keyring(x.ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	x.out.line(kwKey, []byte(ring.First()))
-	return ring, x.rotations(0, x.head.Size)
+	x.out.line(kwKey, []byte(all.First()))
+	chain, err := x.rotations(0, x.head.Size)
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewKeyring(all.First(), chain...)
 }
 
-// rotations writes those whose events are at positions from (included) to (excluded).
-func (x *exporter) rotations(from, to int64) error {
-	var chain []seal.Rotation
+// rotations writes those whose events are at positions from (included) to
+// (excluded), and returns them.
+func (x *exporter) rotations(from, to int64) ([]seal.Rotation, error) {
+	chain, err := x.trail.Rotations(x.ctx)
+	if err != nil {
+		return nil, err
+	}
+	var some []seal.Rotation
 	for _, r := range chain {
 		e, err := events.ParseRecorded(r.Record)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if e.Position < from || e.Position >= to {
 			continue
 		}
 		if err := x.json(kwRotation, r); err != nil {
-			return err
+			return nil, err
 		}
+		some = append(some, r)
 	}
-	return nil
+	return some, nil
 }
 
 // cosigned writes the checkpoint that others signed, and what ties it to the
-// one of the prefix.
+// one of the prefix. One that only a later key explains is left out.
 func (x *exporter) cosigned(ring *seal.Keyring) error {
 	if len(x.rq.Cosigned) == 0 {
 		return nil
 	}
 	c, err := ring.Open(x.rq.Cosigned)
+	if errors.Is(err, seal.ErrUnknownKey) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("the checkpoint that others signed: %w", err)
 	}
-	if bytes.Equal(x.rq.Cosigned, x.head.Checkpoint) || bytes.Count(x.rq.Cosigned, []byte("\n— ")) < 2 {
-		return nil // by nobody else
+	others, err := cosigners(x.rq.Cosigned, ring)
+	if err != nil || len(others) == 0 {
+		return err
 	}
 	proof, err := x.cache.ProveConsistency(min(c.Size, x.head.Size), max(c.Size, x.head.Size), x.tiles)
 	if err != nil {
@@ -185,6 +203,18 @@ func (x *exporter) cosigned(ring *seal.Keyring) error {
 	x.out.note(kwCosigned, x.rq.Cosigned)
 	x.out.consistency(proof)
 	return nil
+}
+
+// cosigners names who besides the log is said to have signed a checkpoint.
+func cosigners(signed []byte, ring *seal.Keyring) (names []string, err error) {
+	n, err := note.Open(signed, note.VerifierList(ring.Verifiers()...))
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range n.UnverifiedSigs {
+		names = append(names, s.Name)
+	}
+	return names, nil
 }
 
 // each calls f with everything that was asked for, in order, a part at a time.
@@ -336,7 +366,7 @@ func (x *exporter) receipt() error {
 	}
 	x.out.record(kwReceipt, position, r.Bytes)
 	x.out.inclusion(proof)
-	if err := x.rotations(x.head.Size, head.Size); err != nil {
+	if _, err := x.rotations(x.head.Size, head.Size); err != nil {
 		return err
 	}
 	x.out.note(kwSealed, head.Checkpoint)

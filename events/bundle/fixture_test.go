@@ -97,7 +97,7 @@ func export(t testing.TB, tr *trail.Trail, rq bundle.Request) ([]byte, bundle.Ma
 // recorder writes down an export as the server does.
 func recorder(t testing.TB, tr *trail.Trail) func(context.Context, bundle.Made) (int64, error) {
 	return func(ctx context.Context, made bundle.Made) (int64, error) {
-		e, err := made.Event("auditor-1")
+		e, err := made.Event("auditor-1", "")
 		if err != nil {
 			return 0, err
 		}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
@@ -228,12 +227,8 @@ func (v *verifier) cosigned() error {
 		return err
 	}
 	v.report.Cosigned = c.Size
-	n, err := note.Open(signed, note.VerifierList(v.ring.Verifiers()...))
-	if err != nil {
+	if v.report.Cosigners, err = cosigners(signed, v.ring); err != nil {
 		return v.fault("%v", err)
-	}
-	for _, s := range n.UnverifiedSigs {
-		v.report.Cosigners = append(v.report.Cosigners, s.Name)
 	}
 	return v.consistency(v.root, c)
 }

@@ -16,6 +16,7 @@ const (
 	TypeLines   = "application/x-ndjson"               // one event a line
 	TypeJSON    = "application/json"
 	TypeProblem = "application/problem+json" // RFC 9457
+	TypeBundle  = "application/vnd.daybook.bundle"
 )
 
 // A Hash is a SHA-256, as base64 in JSON, the way checkpoints write it.

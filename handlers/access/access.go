@@ -23,7 +23,7 @@ type Role string
 const (
 	Recorder Role = "recorder" // write events of the sources (and types) it was given; read nothing
 	Reader   Role = "reader"   // read events, stories, statistics and documents
-	Auditor  Role = "auditor"  // read all that a Reader may, and the state of the ledger itself
+	Auditor  Role = "auditor"  // read all that a Reader may, export it, and read the state of the ledger itself
 	Admin    Role = "admin"    // everything but what only the ledger itself writes
 )
 
@@ -39,7 +39,7 @@ const (
 	Record                 // write events
 	Read                   // read events, stories, statistics and documents
 	Follow                 // fetch checkpoint, tiles and entries; anyone, where the log is public
-	Audit                  // read the ledger's own state: projections, metrics
+	Audit                  // export, which is written down; read the ledger's own state: projections, metrics
 	Administer             // issue tokens, rebuild projections
 )
 
