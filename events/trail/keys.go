@@ -108,7 +108,7 @@ func (t *Trail) Keyring(ctx context.Context, known string) (*seal.Keyring, error
 // database and proves nothing before [seal.NewKeyring] has looked at it: what
 // is missing there is left empty here.
 func (t *Trail) Rotations(ctx context.Context) ([]seal.Rotation, error) {
-	positions, err := t.rotatedAt(ctx)
+	positions, _, err := t.listedKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,14 +123,20 @@ func (t *Trail) Rotations(ctx context.Context) ([]seal.Rotation, error) {
 	return chain, nil
 }
 
-// rotatedAt lists where the key was rotated, by the table that says so.
-func (t *Trail) rotatedAt(ctx context.Context) ([]int64, error) {
-	var positions []int64
-	query := t.reader.Rebind(`SELECT position FROM log_keys ORDER BY position LIMIT ?`)
-	if err := t.reader.SelectContext(ctx, &positions, query, seal.MaxRotations); err != nil {
-		return nil, fmt.Errorf("read the log's keys: %w", t.classify(err))
+// listedKeys reads the table that says where the key was rotated, and to which.
+func (t *Trail) listedKeys(ctx context.Context) (positions []int64, public []string, err error) {
+	var rows []struct {
+		Position int64  `db:"position"`
+		Public   string `db:"public_key"`
 	}
-	return positions, nil
+	query := t.reader.Rebind(`SELECT position, public_key FROM log_keys ORDER BY position LIMIT ?`)
+	if err := t.reader.SelectContext(ctx, &rows, query, seal.MaxRotations); err != nil {
+		return nil, nil, fmt.Errorf("read the log's keys: %w", t.classify(err))
+	}
+	for _, r := range rows {
+		positions, public = append(positions, r.Position), append(public, r.Public)
+	}
+	return positions, public, nil
 }
 
 func (t *Trail) rotation(ctx context.Context, position int64) (x seal.Rotation, err error) {

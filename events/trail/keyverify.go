@@ -15,7 +15,7 @@ func (v *verification) followKeys(ctx context.Context, known string) (*seal.Keyr
 	if err != nil {
 		return nil, err
 	}
-	listed, err := v.trail.rotatedAt(ctx) // no shorter: rotations are only added
+	listed, named, err := v.trail.listedKeys(ctx) // no shorter: rotations are only added
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +40,11 @@ func (v *verification) followKeys(ctx context.Context, known string) (*seal.Keyr
 		r.fault(listed[n], "the log's key cannot be followed from there on: %v", broken)
 	case len(listed) == len(chain) && ring.Current() != now.PublicKey:
 		r.fault(listed[len(listed)-1], "the trail names the public key %s, but its keys lead to %s", now.PublicKey, ring.Current())
+	}
+	for i, span := range ring.Spans()[1:] {
+		if named[i] != span.Public {
+			r.fault(listed[i], "the list of the log's keys has %s where the event has %s", named[i], span.Public)
+		}
 	}
 	return ring, nil
 }
