@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
+	"github.com/jmoiron/sqlx"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -179,17 +180,25 @@ func (t *Trail) tryRotation(ctx context.Context, old, next *seal.Key, e *events.
 		return 0, false, errors.New("the head moved while it was locked")
 	}
 	position = head.Size
-	if _, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO log_keys (position, public_key) VALUES (?, ?)`), position, next.Public()); err != nil {
-		return 0, false, fmt.Errorf("add the new key: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE head SET public_key = ? WHERE id = 1`), next.Public()); err != nil {
-		return 0, false, fmt.Errorf("name the new key: %w", err)
+	if err := nameKey(ctx, tx, position, next); err != nil {
+		return 0, false, err
 	}
 	t.during("written")
 	if err := t.commit(tx); err != nil {
 		return 0, true, fmt.Errorf("commit: %w", err)
 	}
 	return position, true, nil
+}
+
+// nameKey gives the head the key that took over at the last event.
+func nameKey(ctx context.Context, tx *sqlx.Tx, position int64, next *seal.Key) error {
+	if _, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO log_keys (position, public_key) VALUES (?, ?)`), position, next.Public()); err != nil {
+		return fmt.Errorf("add the new key: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, tx.Rebind(`UPDATE head SET public_key = ? WHERE id = 1`), next.Public()); err != nil {
+		return fmt.Errorf("name the new key: %w", err)
+	}
+	return nil
 }
 
 // lookForRotation tells whether a commit that was sent arrived, as soon as the

@@ -220,6 +220,55 @@ func TestAWholeLostDatabaseIsBroughtBack(t *testing.T) {
 	same(t, trailtest.Open(t, fresh), tr)
 }
 
+// TestARotatedKeyIsBroughtBack loses two rotations of the log's key.
+func TestARotatedKeyIsBroughtBack(t *testing.T) {
+	t.Parallel()
+	trailtest.Each(t, func(t *testing.T, o trail.Options) {
+		backup, tr := restore(t, o)
+		for _, name := range []string{"second", "third"} {
+			if _, err := tr.RotateKey(t.Context(), "u-9", "it was due"); err != nil {
+				t.Fatal(err)
+			}
+			trailtest.Append(t, tr, trailtest.Notes(t, name, 5)...)
+		}
+		fresh := trailtest.SQLite(t)
+		for _, to := range []string{backup.DataDir, fresh.DataDir} {
+			left, err := filepath.Glob(filepath.Join(o.DataDir, trail.SigningKeyFile+"*"))
+			if err != nil || len(left) != 3 {
+				t.Fatal(left, err)
+			}
+			for _, f := range left {
+				b, err := os.ReadFile(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(to, filepath.Base(f)), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, o := range []trail.Options{backup, fresh} {
+			r := recovery(t, o)
+			gather(t, r, trail.TailOfTrail("the copy", tr))
+			if p := plan(t, r); !p.Whole() || p.Reach != 63 {
+				t.Fatalf("%+v", p)
+			}
+			if err := r.Apply(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Close(); err != nil {
+				t.Fatal(err)
+			}
+			back := trailtest.Open(t, o)
+			same(t, back, tr)
+			if back.PublicKey() != tr.PublicKey() {
+				t.Fatal("another key")
+			}
+			trailtest.Append(t, back, trailtest.Notes(t, "new", 1)...)
+		}
+	})
+}
+
 // TestAForkCannotBeBroughtBack writes to the backup before it is recovered.
 func TestAForkCannotBeBroughtBack(t *testing.T) {
 	t.Parallel()

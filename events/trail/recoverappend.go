@@ -21,6 +21,9 @@ func (r *Recovery) Apply(ctx context.Context, progress func(done, total int64)) 
 	}
 	p := *r.plan
 	r.plan = nil // it is from where the database was
+	if err := r.beginWith(ctx); err != nil {
+		return err
+	}
 	for i, root := range r.roots {
 		from := p.Size + int64(i)*recoverChunk
 		to := min(from+recoverChunk, p.Reach)
@@ -82,14 +85,15 @@ func (r *Recovery) append(ctx context.Context, evs []events.Recorded, root seal.
 		}
 		head.Origin, head.PublicKey = r.key.Origin(), r.key.Public()
 	}
-	tree := r.seq.tree.Clone()
+	tree, key := r.seq.tree.Clone(), r.key
 	for len(evs) > 0 {
 		// Those that were recorded together have one time and one checkpoint.
+		// A rotation of the key has its own.
 		n := 1
-		for n < len(evs) && evs[n].LedgerTime.Equal(evs[0].LedgerTime) {
+		for n < len(evs) && evs[n].LedgerTime.Equal(evs[0].LedgerTime) && !rotates(&evs[0]) && !rotates(&evs[n]) {
 			n++
 		}
-		if err := r.write(ctx, tx, tree, &head, evs[:n]); err != nil {
+		if err := r.write(ctx, tx, tree, &head, &key, evs[:n]); err != nil {
 			return err
 		}
 		evs = evs[n:]
@@ -100,12 +104,12 @@ func (r *Recovery) append(ctx context.Context, evs []events.Recorded, root seal.
 	if err := tx.Commit(); err != nil {
 		return err
 	}
-	r.head, r.seq.tree = head, tree
+	r.head, r.seq.tree, r.key = head, tree, key
 	return nil
 }
 
 // write adds events of one ledger time to the transaction and moves the head.
-func (r *Recovery) write(ctx context.Context, tx *sqlx.Tx, tree *seal.Tree, head *headRow, evs []events.Recorded) error {
+func (r *Recovery) write(ctx context.Context, tx *sqlx.Tx, tree *seal.Tree, head *headRow, key **seal.Key, evs []events.Recorded) error {
 	w := &writing{from: head.Size, size: head.Size + int64(len(evs)), ledgerUS: evs[0].LedgerTime.UnixMicro()}
 	leaves := make([]seal.Hash, len(evs))
 	r.seq.packer.reset()
@@ -123,14 +127,41 @@ func (r *Recovery) write(ctx context.Context, tx *sqlx.Tx, tree *seal.Tree, head
 	w.tiles = tree.Append(leaves)
 	w.root = tree.Root()
 	w.keys, w.postings = r.seq.packer.keys, r.seq.packer.sorted()
-	var err error
-	if w.checkpoint, err = r.key.Sign(w.size, w.root); err != nil {
+	next, err := r.sign(w, *key, &evs[0])
+	if err != nil {
 		return err
 	}
 	moved, err := r.trail.store.write(ctx, tx, w)
 	if err == nil && !moved {
 		err = fmt.Errorf("the head row moved from %d while it was locked", head.Size)
 	}
+	if err == nil && next != *key {
+		err = nameKey(ctx, tx, evs[0].Position, next)
+		*key, head.PublicKey = next, next.Public()
+	}
 	head.Size, head.LedgerUS, head.Root = w.size, w.ledgerUS, w.root[:]
 	return err
+}
+
+// sign signs the checkpoint again, with the key that signed it before, and
+// returns the one that signs the next.
+func (r *Recovery) sign(w *writing, key *seal.Key, first *events.Recorded) (next *seal.Key, err error) {
+	if !rotates(first) {
+		w.checkpoint, err = key.Sign(w.size, w.root)
+		return key, err
+	}
+	_, public, err := seal.ParseRotated(first.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if next = r.keys[public]; next == nil {
+		return nil, fmt.Errorf("the key of the log was rotated at #%d to %s, and no key file %s* belongs to it: copy it there from the server that had it", first.Position, public, r.trail.opts.SigningKey)
+	}
+	w.checkpoint, err = key.SignRotation(next, w.size, w.root)
+	return next, err
+}
+
+// rotates reports whether an event brings another key.
+func rotates(e *events.Recorded) bool {
+	return e.Short() == "key.rotated" && e.Source == LedgerSource && e.Writer == LedgerWriter
 }

@@ -2,9 +2,11 @@ package trail
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path/filepath"
 
+	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
 )
 
@@ -38,6 +40,31 @@ func (r *Recovery) loadKeys() error {
 		}
 	}
 	return nil
+}
+
+// beginWith makes the key that signed first the one to begin with, where an
+// empty database is filled up to a rotation of the key or beyond.
+func (r *Recovery) beginWith(ctx context.Context) error {
+	if r.head.Size > 0 || len(r.keys) == 1 {
+		return nil
+	}
+	rotation, err := r.stage.firstWith(ctx, `"type":"dev.daybook.key.rotated.v1"`)
+	if err != nil || rotation == nil {
+		return err
+	}
+	e, err := events.ParseRecorded(rotation)
+	if err != nil || !rotates(&e) {
+		return err
+	}
+	old, _, err := seal.ParseRotated(rotation)
+	if err != nil {
+		return err
+	}
+	if k := r.keys[old]; k != nil {
+		r.key = k
+		return nil
+	}
+	return fmt.Errorf("the log's first key, %s, is not beside the signing key %s: copy it there from the server that had it", old, r.trail.opts.SigningKey)
 }
 
 // open reads a checkpoint that one of the log's keys signed.

@@ -113,3 +113,13 @@ func (s *staging) bodies(ctx context.Context, from, to int64) (list []staged, er
 	err = s.db.SelectContext(ctx, &list, `SELECT position, leaf, body FROM staged WHERE position >= ? AND position < ? ORDER BY position, leaf`, from, to)
 	return list, err
 }
+
+// firstWith returns the first event whose bytes hold that text, or nil.
+func (s *staging) firstWith(ctx context.Context, text string) ([]byte, error) {
+	var body []byte
+	err := s.db.GetContext(ctx, &body, `SELECT body FROM staged WHERE instr(body, CAST(? AS BLOB)) > 0 ORDER BY position LIMIT 1`, text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return body, err
+}
