@@ -146,7 +146,11 @@ func (t *Trail) KeptCheckpoint(ctx context.Context, size int64) ([]byte, error) 
 // who knows the log's public key alone, under a checkpoint of this log. The
 // error is ErrNotFound for a position beyond the checkpoint.
 func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byte) (*seal.EventProof, error) {
-	ring, err := t.Keyring(ctx, "")
+	chain, err := t.Rotations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ring, err := seal.NewKeyring(t.PublicKey(), chain...)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +168,7 @@ func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byt
 	if in.Root != c.Root {
 		return nil, fmt.Errorf("the stored tiles do not fit the checkpoint at %d, run `daybook verify`", c.Size)
 	}
-	p := &seal.EventProof{Position: position, Leaf: in.Leaf, Hashes: in.Hashes, Checkpoint: checkpoint}
+	p := &seal.EventProof{Position: position, Leaf: in.Leaf, Hashes: in.Hashes, Rotations: chain, Checkpoint: checkpoint}
 	entries, err := t.Entries(ctx, position, 1)
 	if err != nil {
 		return nil, err
