@@ -13,7 +13,7 @@ import (
 )
 
 func newKeysCmd() *cobra.Command {
-	var public, first bool
+	var public, first, rotations bool
 	cmd := group(&cobra.Command{
 		Use:   "keys",
 		Short: "Show, make and rotate the keys that checkpoints are signed with",
@@ -27,6 +27,7 @@ Without a command, keys shows the log's keys and where the private one is.`,
 		Example: `  daybook keys
   daybook keys --public
   daybook keys --first > log.pub && daybook verify --public-key log.pub
+  daybook keys --rotations > rotations.json
   daybook keys rotate --reason 'yearly'`,
 	}, newKeysCreateCmd(), newKeysRotateCmd())
 	unknown := cmd.RunE
@@ -34,8 +35,8 @@ Without a command, keys shows the log's keys and where the private one is.`,
 		if len(args) > 0 {
 			return unknown(cmd, args)
 		}
-		if public && first {
-			return usagef("--public prints the key in use, --first the first one; give one of them")
+		if public && first || public && rotations || first && rotations {
+			return usagef("--public prints the key in use, --first the first one, --rotations what leads from one to the other; give one of them")
 		}
 		return with(cmd, true, func(ctx context.Context, c *session) error {
 			var keys client.Keys
@@ -49,6 +50,8 @@ Without a command, keys shows the log's keys and where the private one is.`,
 				_, err = fmt.Fprintln(out, clean(keys.PublicKey))
 			case first:
 				_, err = fmt.Fprintln(out, clean(keys.FirstKey))
+			case rotations:
+				_, err = fmt.Fprintf(out, "%s\n", keys.Rotations)
 			case settingsOf(cmd).JSON:
 				err = printJSON(out, keys)
 			default:
@@ -60,6 +63,7 @@ Without a command, keys shows the log's keys and where the private one is.`,
 	f := cmd.Flags()
 	f.BoolVar(&public, "public", false, "print the public key in use, and nothing else")
 	f.BoolVar(&first, "first", false, "print the log's first public key, and nothing else: the one to verify with")
+	f.BoolVar(&rotations, "rotations", false, "print what proves each rotation, for verify --rotations")
 	return cmd
 }
 

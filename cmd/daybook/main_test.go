@@ -24,10 +24,11 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"waitserving": waitServing,
-			"secret":      secret,
-			"tamper":      tamper,
-			"serverurl":   serverURL,
+			"waitserving":     waitServing,
+			"secret":          secret,
+			"tamper":          tamper,
+			"serverurl":       serverURL,
+			"keptcheckpoints": keptCheckpoints,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

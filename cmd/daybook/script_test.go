@@ -83,6 +83,30 @@ func tamper(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// keptCheckpoints saves all checkpoints that were ever signed, as somebody who
+// asked for them now and then would have them:
+//
+//	keptcheckpoints data/daybook.db saved.note
+func keptCheckpoints(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: keptcheckpoints DATABASE FILE")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	rows, err := db.Query(`SELECT note FROM checkpoints ORDER BY size`)
+	ts.Check(err)
+	defer rows.Close()
+	var all []byte
+	for rows.Next() {
+		var note string
+		ts.Check(rows.Scan(&note))
+		all = append(all, note+"\n"...)
+	}
+	ts.Check(rows.Err())
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), all, 0o600))
+}
+
 // serverURL puts the address of the server on a data directory into a variable:
 //
 //	serverurl data DAYBOOK_SERVER

@@ -62,6 +62,7 @@ The exit code is 3 when something does not fit, 1 when that cannot be told.`,
 	f.StringVar(&publicKey, "public-key", "", "the log's first public key as you know it, or a file that holds it; for a trail, default that of the signing key, else the trail's own")
 	f.StringArrayVar(&checkpoints, "checkpoint", nil, "file, or directory of files, with signed checkpoints that were kept elsewhere (repeatable)")
 	f.StringVar(&from, "from", "", "position to begin at; of the events before it only the hashes that the tree is built on are used")
+	f.String("rotations", "", "for a FILE of checkpoints: file with what daybook keys --rotations printed; other files and the trail carry it themselves")
 	f.BoolVar(&noIndex, "no-index", false, "leave out columns and indexes, which are not sealed: twice as fast or more")
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,7 +40,7 @@ func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
 	if err != nil {
 		return err
 	}
-	key, err := seal.ParsePublic(public)
+	ring, err := savedKeyring(cmd, public)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,10 @@ func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
 	var saved []savedCheckpoint
 	roots := map[int64]seal.Hash{}
 	for i, note := range notes {
-		c, err := seal.OpenCheckpoint(note, key)
+		c, err := ring.Open(note)
+		if errors.Is(err, seal.ErrUnknownKey) && len(ring.Spans()) == 1 {
+			err = fmt.Errorf("%w; if the log rotated its key, give --rotations, from daybook keys --rotations", err)
+		}
 		if err != nil {
 			r.fault("the checkpoint number %d: %v", i+1, err)
 			continue
@@ -72,4 +76,26 @@ func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
 		}
 	}
 	return r.print(cmd, map[string]any{"checkpoints": saved})
+}
+
+// savedKeyring is the known key and what --rotations says came after it.
+// Checkpoints carry nothing of that themselves.
+func savedKeyring(cmd *cobra.Command, public string) (*seal.Keyring, error) {
+	name, _ := cmd.Flags().GetString("rotations")
+	if name == "" {
+		return seal.NewKeyring(public)
+	}
+	b, err := readSmall(name, seal.MaxRotations*seal.MaxRotationBytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading the rotations of the key: %w", err)
+	}
+	chain, err := seal.ParseRotations(b)
+	if err != nil {
+		return nil, fmt.Errorf("--rotations %s: %w", name, err)
+	}
+	ring, err := seal.NewKeyring(public, chain...)
+	if err != nil {
+		return nil, notHeld("--rotations %s: %w", name, err)
+	}
+	return ring, nil
 }

@@ -94,6 +94,30 @@ func TestRotateKey(t *testing.T) {
 					t.Fatalf("head at %d: %v", size, err)
 				}
 			}
+			// A proof carries what leads from the first key to the one in use.
+			for _, size := range []int64{301, 302, 312, 318} {
+				h, err := tr.HeadAt(t.Context(), size)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := tr.ProveEvent(t.Context(), 100, h.Checkpoint)
+				if err != nil {
+					t.Fatal(err)
+				}
+				file, err := p.Marshal()
+				if err != nil {
+					t.Fatal(err)
+				}
+				read, err := seal.ParseEventProof(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, known := range []string{first, one.NewKey, two.NewKey} {
+					if c, err := read.Check(known); err != nil || c.Size != size {
+						t.Fatalf("a proof at %d, with the key %s: %v", size, known, err)
+					}
+				}
+			}
 			for _, size := range []int64{302, 313} {
 				h, err := tr.HeadAt(t.Context(), size)
 				if err != nil || strings.Count(string(h.Checkpoint), "\n— ") != 2 {
