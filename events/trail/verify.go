@@ -183,9 +183,13 @@ func (v *verification) event(ctx context.Context, row *rawEvent, x *examination)
 		v.identities.expect(e.Identity(), p)
 	}
 	// Every append has one ledger time and ends in a checkpoint, so where the
-	// time changes there must be one.
+	// time changes there must be one. Bytes that were not sealed there tell
+	// nothing about it.
 	if err := v.checkpointsUpTo(ctx, p); err != nil {
 		return err
+	}
+	if kept, err := v.leaves.hash(ctx, p); err == nil && kept != nil && x.leaf != nil && *kept != *x.leaf {
+		us = v.prevUS
 	}
 	v.turn(p, us)
 	v.prevUS = us

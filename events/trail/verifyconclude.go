@@ -17,28 +17,29 @@ func (v *verification) conclude() {
 
 func (v *verification) proved() []string {
 	r := &v.report
+	signer := r.PublicKey
+	if len(r.Keys) > 1 {
+		signer = "the log"
+	}
 	proved := []string{
 		fmt.Sprintf("the %d events stand at positions %d to %d without a gap, in an order that ledger time agrees with", r.Size-r.From, r.From, r.Size-1),
 		fmt.Sprintf("their stored bytes are those that were sealed: the tree over them has the root in the checkpoint at size %d", r.Size),
-		fmt.Sprintf("all %d kept checkpoints from there on carry a good signature of %s and agree with that one tree", r.Checkpoints, r.PublicKey),
+		fmt.Sprintf("all %d kept checkpoints from there on carry a good signature of %s and agree with that one tree", r.Checkpoints, signer),
 	}
 	if r.From == 0 {
-		proved[2] = fmt.Sprintf("all %d kept checkpoints carry a good signature of %s and agree with that one tree", r.Checkpoints, r.PublicKey)
+		proved[2] = fmt.Sprintf("all %d kept checkpoints carry a good signature of %s and agree with that one tree", r.Checkpoints, signer)
 	} else {
 		proved[1] = fmt.Sprintf("their stored bytes are those that were sealed: the tree over them and over the hashes kept of the %d events before has the root in the checkpoint at size %d", r.From, r.Size)
 	}
 	if n := len(r.Keys); n > 1 {
 		proved = append(proved, fmt.Sprintf("its key was rotated %d times, each time recorded and signed under both keys, from %s to %s; each checkpoint is signed by the key that was right for its size", n-1, r.Keys[0].Public, r.Keys[n-1].Public))
 	}
-	if r.Erased > 0 {
-		proved = append(proved, r.erasedText())
-	}
 	if !v.opts.NoIndex {
 		proved = append(proved, "no source and id stands for two events, and columns and key index agree with the bytes")
 	}
 	if r.Erased > 0 {
-		proved[1] = strings.Replace(proved[1], "their stored bytes are", "their stored bytes, but of the erased ones, are", 1)
-		proved = append(proved, fmt.Sprintf("%d events had their content erased, as a redaction.applied says of each: their places and hashes are those that were sealed", r.Erased))
+		proved[1] = strings.Replace(proved[1], "their stored bytes are", "their stored bytes, but of those that were erased, are", 1)
+		proved = append(proved, r.erasedText())
 	}
 	if r.Elsewhere > 0 {
 		proved = append(proved, fmt.Sprintf("the trail continues each of the %d checkpoints from elsewhere: nothing up to them was changed or cut off", r.Elsewhere))
