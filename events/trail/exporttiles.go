@@ -26,8 +26,9 @@ type Exported struct {
 // where that is nil, as static files that any web server can serve: checkpoint,
 // tile/… and tile/entries/… of C2SP tlog-tiles. In a directory that holds an
 // earlier export it adds what is new, after it has proved that the one
-// continues the other. Every file appears whole, and the checkpoint last: an
-// export that was interrupted is the earlier one, and the next completes it.
+// continues the other, and takes out of it what was erased since. Every file
+// appears whole, and the checkpoint last: an export that was interrupted is the
+// earlier one, and the next completes it.
 //
 // progress, if not nil, is told of the events that are done, of all that there
 // are to do.
@@ -74,6 +75,9 @@ func (x *tilesExport) run(ctx context.Context, signed []byte) error {
 		}
 	}
 	if err := x.continues(ctx, ring, c); err != nil {
+		return err
+	}
+	if err := x.erased(ctx); err != nil {
 		return err
 	}
 	if err := x.entries(ctx); err != nil {
@@ -125,6 +129,37 @@ func (t *Trail) beginsWith(ctx context.Context, old, c seal.Checkpoint) error {
 		return fmt.Errorf("the stored tiles do not fit the checkpoint at %d, run `daybook verify`", c.Size)
 	case p.FromRoot != old.Root:
 		return fmt.Errorf("it holds another history of the same log: its checkpoint at %d was signed for other events; keep it, it is evidence", old.Size)
+	}
+	return nil
+}
+
+// erased writes the bundles anew that an earlier export wrote with something in
+// them that was erased since.
+func (x *tilesExport) erased(ctx context.Context) error {
+	var bundles []int64
+	query := x.trail.reader.Rebind(`SELECT DISTINCT position / 256 FROM redactions WHERE position < ?`)
+	if err := x.trail.reader.SelectContext(ctx, &bundles, query, x.From); err != nil {
+		return fmt.Errorf("read what was erased: %w", x.trail.classify(err))
+	}
+	for _, index := range bundles {
+		whole := seal.TilePath{Level: seal.EntriesLevel, Index: index, Width: seal.TileWidth}.String()
+		names := []string{whole}
+		partial, err := os.ReadDir(filepath.Join(x.dir, filepath.FromSlash(whole)+".p"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		for _, f := range partial {
+			names = append(names, whole+".p/"+f.Name())
+		}
+		for _, name := range names {
+			p, err := seal.ParseTilePath(name)
+			if _, serr := os.Stat(filepath.Join(x.dir, filepath.FromSlash(name))); err != nil || serr != nil {
+				continue // not of an export, or not there
+			}
+			if err := x.resource(ctx, p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -143,8 +143,9 @@ func (t *Trail) KeptCheckpoint(ctx context.Context, size int64) ([]byte, error) 
 }
 
 // ProveEvent puts together all that proves the event at a position to somebody
-// who knows the log's public key alone, under a checkpoint of this log. The
-// error is ErrNotFound for a position beyond the checkpoint.
+// who knows the log's public key alone, under a checkpoint of this log. Of one
+// whose content was erased it proves the place. The error is ErrNotFound for a
+// position beyond the checkpoint.
 func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byte) (*seal.EventProof, error) {
 	chain, err := t.Rotations(ctx)
 	if err != nil {
@@ -172,6 +173,13 @@ func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byt
 	entries, err := t.Entries(ctx, position, 1)
 	if err != nil {
 		return nil, err
+	}
+	if string(entries[0]) == erasedBody {
+		r, err := t.Get(ctx, position)
+		if err == nil && seal.Hash(r.Erased.Leaf) != in.Leaf {
+			err = fmt.Errorf("the hash that was left of event %d does not fit its tile, run `daybook verify`", position)
+		}
+		return p, err
 	}
 	if p.Event = entries[0]; seal.LeafHash(p.Event) != in.Leaf {
 		return nil, fmt.Errorf("the stored bytes of event %d do not fit their tile, run `daybook verify`", position)

@@ -3,6 +3,8 @@ package trail_test
 import (
 	"encoding/binary"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -170,4 +172,60 @@ func TestProofsOfAnAlteredTrail(t *testing.T) {
 	if _, err := tr.ProveEvent(ctx, 301, h.Checkpoint); err == nil {
 		t.Error("a missing tile")
 	}
+}
+
+// TestProofsOfTheErased: the place of an erased event is proved, its content is
+// gone from what is served and, with the next export, from what was exported.
+func TestProofsOfTheErased(t *testing.T) {
+	t.Parallel()
+	trailtest.Each(t, func(t *testing.T, o trail.Options) {
+		ctx := t.Context()
+		tr := trailtest.Open(t, o)
+		trailtest.Append(t, tr, trailtest.Notes(t, "a", 99)...)
+		dir := t.TempDir()
+		if _, err := tr.ExportTiles(ctx, dir, nil, nil); err != nil { // leaves 000.p/100
+			t.Fatal(err)
+		}
+		trailtest.Append(t, tr, trailtest.Notes(t, "b", 200)...)
+		if _, err := tr.ExportTiles(ctx, dir, nil, nil); err != nil { // leaves 000 and 001.p/44
+			t.Fatal(err)
+		}
+		kept, err := tr.Entries(ctx, 0, 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Redact(ctx, trail.Redaction{Positions: []int64{50}, Basis: "erasure under article 17"}); err != nil {
+			t.Fatal(err)
+		}
+		h, err := tr.Head(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := tr.ProveEvent(ctx, 50, h.Checkpoint)
+		if err != nil || p.Event != nil || p.Leaf != seal.LeafHash(kept[50]) {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if _, err := p.Check(tr.PublicKey()); err != nil {
+			t.Error(err)
+		}
+		if p, err := tr.ProveEvent(ctx, 51, h.Checkpoint); err != nil || string(p.Event) != string(kept[51]) {
+			t.Errorf("its neighbour: %+v, %v", p, err)
+		}
+		if _, err := tr.ExportTiles(ctx, dir, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		for name, n := range map[string]int{"000": 256, "000.p/100": 100} {
+			b, err := os.ReadFile(filepath.Join(dir, "tile", "entries", filepath.FromSlash(name)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range n {
+				size := int(binary.BigEndian.Uint16(b))
+				if want := string(kept[i]); i != 50 && string(b[2:2+size]) != want || i == 50 && size != 0 {
+					t.Fatalf("%s: entry %d is %q", name, i, b[2:2+size])
+				}
+				b = b[2+size:]
+			}
+		}
+	})
 }
