@@ -122,9 +122,14 @@ have it they record nothing, and say so; they need no restart. To rotate without
 that, make the key beforehand with "keys create --next" and copy that file first.
 
 Against a key that was stolen, rotating helps from then on only: a thief cannot
-sign what comes later. It does not take back what they could sign before, such as
-another history up to now; only a checkpoint that somebody else holds shows that.
-Send one away before rotating, and tell those who verify what size it has.`,
+sign what continues this trail. It does not take back what they could sign before:
+another history, up to now or with a rotation of their own. Who has the first key
+alone cannot tell the two; who holds a checkpoint from after the rotation, or has a
+witness's co-signature on one, can. Send one to them at once, and record the theft.
+
+A key that was lost cannot be rotated, since it must sign for its successor. What
+it signed stays verifiable; nothing can be added, and the log has to go on as
+another one under a new name.`,
 		Example: `  daybook keys rotate
   daybook keys rotate --reason 'yearly' --json
   daybook keys rotate --data-dir /var/lib/daybook --reason 'an administrator left'`,
@@ -143,7 +148,7 @@ Send one away before rotating, and tell those who verify what size it has.`,
 				fmt.Fprintf(out, "  public key  %s\n", clean(done.PublicKey))
 				fmt.Fprintf(out, "  private key %s; keep a copy of it in a safe place, and give it to the other servers of this database\n", clean(done.File))
 				if done.Retired != "" {
-					fmt.Fprintf(out, "  old key     %s; nothing needs it any more\n", clean(done.Retired))
+					fmt.Fprintf(out, "  old key     %s; keep it as safe: only daybook recover may need it, to bring back what a lost database held\n", clean(done.Retired))
 				}
 				_, err := fmt.Fprintln(out, "Witnesses of this log that are configured with its public key need the new one.")
 				return err
