@@ -458,7 +458,7 @@ func (v *verifier) coverage() error {
 	v.report.Sources = v.tally.list()
 	for _, s := range v.report.Sources {
 		if v.keyword != kwSource {
-			return v.fault("the line %q of %.200q is missing, or of events that were taken out", kwSource, s.Source)
+			return v.fault("the line %q of %.200q is missing; there are events of it above", kwSource, s.Source)
 		}
 		if err := v.figures(s); err != nil {
 			return err
