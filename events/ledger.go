@@ -65,6 +65,19 @@ type CheckAnswered struct {
 	Reasons  []string    `json:"reasons,omitzero" doc:"why"`
 }
 
+// LogContinued is the data of log.continued.
+type LogContinued struct {
+	Common
+	Predecessor    string `json:"predecessor,omitzero" req:"yes" doc:"origin of the log that ended"`
+	PredecessorKey string `json:"predecessor_key,omitzero" req:"yes" doc:"the verifier key of its last checkpoint"`
+	SurvivingSize  *Count `json:"surviving_size,omitzero" req:"yes" doc:"how many of its events its database still holds"`
+	SurvivingRoot  string `json:"surviving_root,omitzero" doc:"the root over them, in base64"`
+	HeldSize       *Count `json:"held_size,omitzero" doc:"how many of its events the last checkpoint covers that anybody holds"`
+	HeldBy         string `json:"held_by,omitzero" doc:"who holds that checkpoint"`
+	Checkpoint     string `json:"checkpoint,omitzero" doc:"that checkpoint, as it was signed"`
+	Reason         string `json:"reason,omitzero" doc:"why the log could not go on"`
+}
+
 // QueryStep is what an export and a query have in common.
 type QueryStep struct {
 	Common
@@ -120,6 +133,10 @@ func ledgerFamily() family {
 			meaning:  "A witness would not co-sign a checkpoint.",
 			practice: p + "a checkpoint that someone else holds makes a rewritten trail detectable; a refusal is the alarm.",
 			example:  `"data":{"witness":"witness.example","size":1024,"reason":"inconsistent with size 1000"}`}),
+		of[LogContinued](spec{short: "log.continued", ledger: true,
+			meaning:  "This log takes over from one that lost events for good.",
+			practice: p + "what was lost is said, with the last that anybody can prove of it, and never papered over.",
+			example:  `"data":{"predecessor":"daybook.example/log","predecessor_key":"daybook.example/log+1f2e3d4c+AX…","surviving_size":4096,"held_size":4103,"held_by":"the witness w.example","reason":"the disk failed, and positions 4096 to 4102 are nowhere"}`}),
 		of[CheckAnswered](spec{short: "check.answered", ledger: true, may: "rollout, stage, cohort, change, emergency",
 			meaning:  "A pipeline asked whether it may go on, and was told.",
 			practice: "Safe rollout path: progression is tied to evidence, and the answer is kept.",

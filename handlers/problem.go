@@ -107,6 +107,9 @@ func readOnly(err error) string {
 	if behind, ok := errors.AsType[*trail.BehindError](err); ok {
 		return behind.Error()
 	}
+	if succeeded, ok := errors.AsType[*trail.SucceededError](err); ok {
+		return succeeded.Error()
+	}
 	if replaced, ok := errors.AsType[*trail.KeyReplacedError](err); ok {
 		return replaced.Error()
 	}

@@ -11,7 +11,7 @@
 \endif
 
 GRANT USAGE, CREATE ON SCHEMA public TO :"service";
-GRANT SELECT, INSERT ON events, checkpoints, keys, postings, log_keys TO :"service";
+GRANT SELECT, INSERT ON events, checkpoints, keys, postings, log_keys, succession TO :"service";
 GRANT SELECT, INSERT, UPDATE ON head, tiles TO :"service"; -- triggers let these only grow
 GRANT SELECT, INSERT, UPDATE ON tokens, stream_positions, cosignatures TO :"service";
 GRANT SELECT ON event_keys, goose_db_version TO :"service";

@@ -93,6 +93,7 @@ func (t *Trail) prepare(ctx context.Context) error {
 		}
 		return t.trust(head.PublicKey)
 	}
+	_, made := os.Stat(t.opts.SigningKey) // an error if the key is about to be
 	key, err := t.findKey(ctx, head)
 	if err != nil {
 		return err
@@ -100,8 +101,17 @@ func (t *Trail) prepare(ctx context.Context) error {
 	if err := t.adopt(key); err != nil {
 		return err
 	}
+	if err := t.lookForSuccessor(ctx); err != nil {
+		return err
+	}
 	if err := t.store.ready(ctx); err != nil {
 		return t.classify(err)
+	}
+	if head.Origin == "" && made == nil && t.opts.Compare != nil {
+		// The key signed before: its log may have been longer than this.
+		if t.opts.Compare(ctx, t); t.Behind() != nil {
+			return t.Behind()
+		}
 	}
 	if err := t.begin(ctx); err != nil {
 		return err

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"io"
 	"log/slog"
@@ -43,6 +44,11 @@ type Options struct {
 	// ReadOnly opens an existing trail without key and without appending. It
 	// works beside a running server.
 	ReadOnly bool
+
+	// Compare is called before an empty database becomes a trail under a key
+	// that was there already. If it finds, by [Trail.Compare], that others hold
+	// more of that log, the trail is not made.
+	Compare func(context.Context, *Trail)
 
 	// NoMigrate refuses to start on a schema that is not up to date instead of
 	// bringing it up to date.

@@ -41,16 +41,20 @@ func (t *Trail) objection() error {
 	if len(t.objections) == 0 {
 		return nil
 	}
-	var worst error
-	var held int64 = -1
+	if ended := t.objections[succeeded]; ended != nil {
+		return ended
+	}
+	if b := t.behind(); b != nil {
+		return b
+	}
+	return t.objections[slices.Min(slices.Collect(maps.Keys(t.objections)))]
+}
+
+// behind is the objection of who holds most. The caller holds t.mu.
+func (t *Trail) behind() (worst *BehindError) {
 	for _, who := range slices.Sorted(maps.Keys(t.objections)) {
-		reason := t.objections[who]
-		b, ok := reason.(*BehindError)
-		switch {
-		case ok && b.Held > held:
-			worst, held = reason, b.Held
-		case worst == nil:
-			worst = reason
+		if b, ok := t.objections[who].(*BehindError); ok && (worst == nil || b.Held > worst.Held) {
+			worst = b
 		}
 	}
 	return worst
@@ -61,14 +65,16 @@ func (t *Trail) objection() error {
 func (t *Trail) Behind() *BehindError {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b, _ := t.objection().(*BehindError)
-	return b
+	return t.behind()
 }
 
 // Reconsider holds the trail once more against what made it read-only, since
 // the missing events may have been brought back, here or by another server. It
-// takes events again once it extends all of that.
+// takes events again once it extends all of that, unless it has a successor.
 func (t *Trail) Reconsider(ctx context.Context) error {
+	if err := t.lookForSuccessor(ctx); err != nil {
+		return err
+	}
 	t.mu.Lock()
 	objections := maps.Clone(t.objections)
 	t.mu.Unlock()

@@ -3,6 +3,7 @@ package trail_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
 	"github.com/daybookhq/daybook/events/trail"
 	"github.com/daybookhq/daybook/events/trail/trailtest"
@@ -351,6 +353,109 @@ func TestWhatNobodySignedIsBroughtBackOnlyWhenAskedFor(t *testing.T) {
 	if now := headOf(t, back); now.Root != h.Root {
 		t.Fatal("another history")
 	}
+}
+
+// TestASuccessorTakesOver loses events that are nowhere any more.
+func TestASuccessorTakesOver(t *testing.T) {
+	t.Parallel()
+	trailtest.Each(t, func(t *testing.T, o trail.Options) {
+		backup, tr := restore(t, o)
+		h := headOf(t, tr)
+		node := trailtest.Open(t, backup) // another server on the old database
+		if err := node.Compare(t.Context(), "a sink", h.Checkpoint, 0); !errors.Is(err, trail.ErrReadOnly) {
+			t.Fatal(err)
+		}
+		r := recovery(t, backup)
+		if err := r.Hold(t.Context(), "a sink", h.Checkpoint); err != nil {
+			t.Fatal(err)
+		}
+		if p := plan(t, r); p.Whole() || p.Lacking != 30 {
+			t.Fatalf("%+v", p)
+		}
+		next := trailtest.SQLite(t)
+		if _, err := r.Succeed(t.Context(), next, "u-9", "the disk failed"); err == nil || !strings.Contains(err.Error(), "origin") {
+			t.Fatalf("a successor of the same name: %v", err)
+		}
+		next.Origin = "daybook.test/second"
+		var s trail.Successor
+		for range 2 { // again, as after a crash
+			var err error
+			if s, err = r.Succeed(t.Context(), next, "u-9", "the disk failed"); err != nil || s.Origin != next.Origin || s.Position != 1 {
+				t.Fatal(s, err)
+			}
+		}
+		third := trailtest.SQLite(t)
+		third.Origin = "daybook.test/third"
+		if _, err := r.Succeed(t.Context(), third, "u-9", ""); err == nil || !strings.Contains(err.Error(), "one successor") {
+			t.Fatalf("a second successor: %v", err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+
+		// The successor names what it continues, and takes events.
+		successor := trailtest.Open(t, next)
+		e, err := successor.Get(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data events.LogContinued
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			t.Fatal(err)
+		}
+		if data.Predecessor != h.Origin || data.PredecessorKey != tr.PublicKey() || *data.SurvivingSize != 21 || *data.HeldSize != 51 ||
+			data.Checkpoint != string(h.Checkpoint) || data.HeldBy != "a sink" || e.AuthID != "u-9" || e.Writer != trail.LedgerWriter {
+			t.Fatalf("%s", e.Bytes)
+		}
+		trailtest.Append(t, successor, trailtest.Notes(t, "new", 1)...)
+		trailtest.Check(t, successor)
+
+		// The old one is read and verified as ever, and takes nothing more, here
+		// or at another server.
+		old := trailtest.Open(t, backup)
+		trailtest.Check(t, old)
+		if err := node.Reconsider(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, tr := range []*trail.Trail{old, node} {
+			_, err := tr.Append(t.Context(), "token/test", trailtest.Notes(t, "more", 1)...)
+			ended, ok := errors.AsType[*trail.SucceededError](err)
+			if !ok || !errors.Is(err, trail.ErrReadOnly) || ended.Origin != next.Origin || ended.PublicKey != s.PublicKey {
+				t.Fatalf("the old log took an event: %v", err)
+			}
+		}
+	})
+}
+
+// TestANewTrailUnderAnOldKeyIsComparedFirst starts on an empty database with
+// the key of a log that others hold more of.
+func TestANewTrailUnderAnOldKeyIsComparedFirst(t *testing.T) {
+	t.Parallel()
+	o := trailtest.SQLite(t)
+	_, tr := restore(t, o)
+	h := headOf(t, tr)
+	key, err := os.ReadFile(filepath.Join(o.DataDir, trail.SigningKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := trail.Options{DataDir: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(fresh.DataDir, trail.SigningKeyFile), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fresh.Compare = func(ctx context.Context, tr *trail.Trail) { tr.Compare(ctx, "a sink", h.Checkpoint, 0) }
+	if _, err := trail.Open(t.Context(), fresh); !errors.Is(err, trail.ErrReadOnly) || !strings.Contains(err.Error(), "0 events") {
+		t.Fatalf("a trail was made in place of another: %v", err)
+	}
+	r := recovery(t, fresh)
+	gather(t, r, trail.TailOfTrail("the copy", tr))
+	plan(t, r)
+	if err := r.Apply(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	trailtest.Open(t, fresh)
 }
 
 func TestARecoveryThatIsNotAloneStops(t *testing.T) {

@@ -88,7 +88,7 @@ const LedgerSource = "daybook:ledger"
 
 // ledgerOnly and adminOnly are families of types, by the short name's prefix.
 var (
-	ledgerOnly = []string{"witness.", "export.", "query.", "token.", "key.", "check.", "conflict.", "redaction."}
+	ledgerOnly = []string{"witness.", "export.", "query.", "token.", "key.", "check.", "conflict.", "redaction.", "log."}
 	adminOnly  = []string{"policy.", "finding."}
 )
 
