@@ -105,7 +105,7 @@ func (x *exporter) body() (err error) {
 		return err
 	}
 	if len(x.head.Checkpoint) == 0 {
-		return fmt.Errorf("there is no signed checkpoint of the first %d events", x.rq.Size)
+		return fmt.Errorf("no checkpoint was signed of just the first %d events, and the key that could sign one has been replaced; ask as of a time, or of all that there is", x.rq.Size)
 	}
 	x.tally = newTally(x.head.Size, encode(x.head.Root))
 	x.out.write([]byte(preamble))
@@ -349,6 +349,9 @@ func (x *exporter) receipt() error {
 		return err
 	}
 	head, err := x.trail.HeadAt(x.ctx, position+1)
+	if err == nil && head.Checkpoint == nil {
+		head, err = x.trail.Head(x.ctx) // the key was rotated just now
+	}
 	if err != nil {
 		return err
 	}
