@@ -103,6 +103,9 @@ func (t *Trail) nextKey(ring *seal.Keyring) (*seal.Key, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if next.Public() == t.PublicKey() {
+		return nil, fmt.Errorf("the key in use is still in %s, since it could not be put in place of %s at the last rotation: put it there, then rotate", path, t.opts.SigningKey)
+	}
 	if next.Origin() != t.Origin() {
 		return nil, fmt.Errorf("the key %s that waits to take over is for log %q, this is %q; remove it, or make one with `daybook keys create --next`", path, next.Origin(), t.Origin())
 	}

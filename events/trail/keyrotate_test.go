@@ -195,6 +195,51 @@ func TestRotateToPreparedKey(t *testing.T) {
 	})
 }
 
+// Where key files may not be moved, the new key works from where it waits, at
+// later starts too.
+func TestRotateWhereFilesCannotMove(t *testing.T) {
+	o := trailtest.SQLite(t)
+	tr := trailtest.Open(t, o)
+	first := tr.PublicKey()
+	path := filepath.Join(o.DataDir, trail.SigningKeyFile)
+	old, err := seal.LoadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTheWay := seal.RetiredKeyFile(path, old.Hash())
+	if err := os.Mkdir(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := rotate(t, tr, "")
+	if r.KeyFile != seal.NextKeyFile(path) || r.Retired != "" {
+		t.Fatalf("%+v", r)
+	}
+	for range 2 {
+		trailtest.Append(t, tr, trailtest.Notes(t, "n", 2)...)
+		if _, err := tr.RotateKey(t.Context(), "u-9", ""); err == nil || !strings.Contains(err.Error(), "the key in use is still in") {
+			t.Fatalf("rotated once more: %v", err)
+		}
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tr = trailtest.Open(t, o)
+	}
+	if key, err := seal.LoadKey(path); err != nil || key.Public() != first {
+		t.Fatalf("the old key is gone: %v", err)
+	}
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	tr = trailtest.Open(t, o)
+	if key, err := seal.LoadKey(path); err != nil || key.Public() != r.NewKey {
+		t.Fatalf("the next start did not complete it: %v", err)
+	}
+	trailtest.Check(t, tr)
+}
+
 // Appends go on while the key changes, and a commit whose answer is lost is
 // found out about.
 func TestRotateUnderLoadAndLostCommits(t *testing.T) {
