@@ -117,7 +117,7 @@ func TestTwoServersOnOneTrail(t *testing.T) {
 // eventually waits for what two processes agree on within seconds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); <-time.After(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); <-time.After(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it never came to be that %s", what)
 		}
