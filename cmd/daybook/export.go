@@ -21,7 +21,7 @@ import (
 
 func newExportCmd() *cobra.Command {
 	var s search
-	var story, out string
+	var story, out, tiles string
 	cmd := &cobra.Command{
 		Use:   "export [key=value …]",
 		Short: "Write events into a file that proves itself, for whoever trusts neither you nor the server",
@@ -31,16 +31,27 @@ what corrects or retracts them, what was asked for and what the file covers. It
 says itself how to check it by hand; daybook verify FILE checks all of it.
 
 That it was made is an event of the trail (export.created), with the digest of
-what was given out. Exporting needs the role auditor or admin.`,
+what was given out. Exporting needs the role auditor or admin.
+
+With --tiles it writes instead the whole log as static files (checkpoint and
+tile/…, C2SP tlog-tiles), which any web server can serve and tools that know
+nothing of daybook can audit. The next time, it adds what is new.`,
 		Example: `  daybook export incident=INC-7 -o inc-7.daybook
   daybook export --story incident/INC-7 --as-of 2026-04-01 -o inc-7.daybook
   daybook export --type 'emergency.*' --from 2026-03-01 --to 2026-04-01 -o march.daybook
-  daybook export -o everything.daybook --json`,
+  daybook export -o everything.daybook --json
+  daybook export --tiles /var/www/log`,
 		Args: arguments(0, -1, "key=value pairs"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q, err := s.query(args)
 			if err != nil {
 				return err
+			}
+			if tiles != "" {
+				if len(q) > 0 || story != "" || out != "" {
+					return usagef("--tiles takes the whole log: leave out what narrows it, and -o")
+				}
+				return exportTiles(cmd, tiles)
 			}
 			if story != "" {
 				kind, key, ok := strings.Cut(story, "/")
@@ -64,6 +75,7 @@ what was given out. Exporting needs the role auditor or admin.`,
 	f := cmd.Flags()
 	f.StringVar(&story, "story", "", "everything that belongs to one KIND/KEY, as in incident/INC-7")
 	f.StringVarP(&out, "output", "o", "", "file to write; default standard output")
+	f.StringVar(&tiles, "tiles", "", "directory to write the whole log to, as static files")
 	return cmd
 }
 
