@@ -18,7 +18,8 @@ import (
 // A body that stops coming is answered, with what had been recorded of it, and
 // holds nothing up. One that is slow and does come is taken.
 func TestBodiesThatStopComing(t *testing.T) {
-	s := serve(t, trailtest.SQLite(t), func(d *handlers.Deps) { d.ReadTimeout = 300 * time.Millisecond })
+	t.Parallel()
+	s := serve(t, trailtest.SQLite(t), func(d *handlers.Deps) { d.ReadTimeout = 2 * time.Second })
 	send := func(length int, parts ...string) *http.Response {
 		t.Helper()
 		c, err := net.Dial("tcp", s.Listener.Addr().String())
@@ -30,7 +31,7 @@ func TestBodiesThatStopComing(t *testing.T) {
 			client.TypeLines, length, s.secret[access.Recorder])
 		for i, p := range parts {
 			if i > 0 {
-				<-time.After(100 * time.Millisecond)
+				<-time.After(500 * time.Millisecond)
 			}
 			fmt.Fprint(c, p)
 		}
