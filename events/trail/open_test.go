@@ -263,7 +263,7 @@ func TestPostgresServiceRole(t *testing.T) {
 	for _, query := range []string{
 		`UPDATE events SET body = 'x'`, `DELETE FROM events`, `TRUNCATE events`, `ALTER TABLE events DISABLE TRIGGER ALL`, `DROP TABLE events`,
 		`UPDATE checkpoints SET note = 'x'`, `DELETE FROM postings`, `DELETE FROM keys`, `DELETE FROM tiles`, `DELETE FROM head`,
-		`INSERT INTO redactions VALUES (1, '', 2, 1)`, `DELETE FROM redactions`,
+		`INSERT INTO redactions VALUES (1, '', 2, 1)`, `DELETE FROM redactions`, `UPDATE log_keys SET position = 1`, `DELETE FROM log_keys`,
 	} {
 		if _, err := tr.DB().Exec(query); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 			t.Errorf("%s: %v", query, err)
@@ -274,6 +274,9 @@ func TestPostgresServiceRole(t *testing.T) {
 	}
 	if h, err := tr.Head(t.Context()); err != nil || h.Size != 302 {
 		t.Errorf("a refused redaction was announced: %d, %v", h.Size, err)
+	}
+	if _, err := tr.RotateKey(t.Context(), "u-9", ""); err != nil {
+		t.Errorf("rotate the key as the service: %v", err)
 	}
 	if _, err := tr.DB().Exec(`CREATE TABLE emergencies_v1 (n int); DROP TABLE emergencies_v1`); err != nil {
 		t.Errorf("its own tables: %v", err)
