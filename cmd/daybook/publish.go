@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,9 +47,9 @@ func elsewhereOf(cmd *cobra.Command) elsewhere {
 	return e
 }
 
-// policy reads the witness policy, nil if there is none, and holds it against
-// the log's keys.
-func (e elsewhere) policy(keys ...string) (*witness.Policy, error) {
+// policy reads the witness policy, nil if there is none, and makes sure that it
+// is for this log, by its first key or by the one that signs now.
+func (e elsewhere) policy(t *trail.Trail) (*witness.Policy, error) {
 	if e.Policy == "" {
 		return nil, nil
 	}
@@ -56,7 +57,11 @@ func (e elsewhere) policy(keys ...string) (*witness.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.ForLog(keys...); err != nil {
+	ring, err := t.Keyring(context.Background(), "")
+	if err != nil {
+		return nil, err
+	}
+	if err := p.ForLog(slices.Compact([]string{ring.First(), ring.Current()})...); err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Policy, err)
 	}
 	return p, nil
@@ -89,7 +94,7 @@ func holders(s settings, t *trail.Trail) ([]sink.Held, error) {
 	for _, k := range sinks {
 		all = append(all, k)
 	}
-	p, err := s.Elsewhere.policy(t.PublicKey())
+	p, err := s.Elsewhere.policy(t)
 	if err != nil || p == nil {
 		return all, err
 	}
@@ -108,7 +113,7 @@ type publisher struct {
 
 // newPublisher reads the settings; nothing is sent or asked yet.
 func newPublisher(l *ledger) (*publisher, error) {
-	policy, err := l.settings.Elsewhere.policy(l.trail.PublicKey())
+	policy, err := l.settings.Elsewhere.policy(l.trail)
 	if err != nil {
 		return nil, err
 	}

@@ -81,9 +81,9 @@ type place struct {
 // DefaultEvery is how often a sink gets a checkpoint, at most.
 const DefaultEvery = 5 * time.Second
 
-// lookAgain is how long a log that does not grow goes without being asked for
-// its newest checkpoint, which may have been co-signed since.
-const lookAgain = 15 * time.Second
+// lookAgain is after how many times Every a log that does not grow is asked for
+// its newest checkpoint again, which may have been co-signed since.
+const lookAgain = 3
 
 const longestPause = time.Minute
 
@@ -127,7 +127,7 @@ func (s *Sender) keepSending(ctx context.Context, p *place) {
 		p.mu.Lock()
 		size := p.size
 		p.mu.Unlock()
-		within, cancel := context.WithTimeout(ctx, lookAgain)
+		within, cancel := context.WithTimeout(ctx, lookAgain*s.o.Every)
 		err := s.o.Log.Grown(within, size+1)
 		cancel()
 		if err != nil && within.Err() == nil {
