@@ -72,6 +72,8 @@ func problemOf(err error) client.Problem {
 		return client.Problem{Status: http.StatusNotFound, Detail: err.Error()}
 	case errors.Is(err, witness.ErrNotYet):
 		return client.Problem{Status: http.StatusServiceUnavailable, Detail: witness.ErrNotYet.Error()}
+	case errors.Is(err, trail.ErrAltered):
+		return client.Problem{Status: http.StatusInternalServerError, Detail: err.Error()}
 	case errors.Is(err, trail.ErrNoProof):
 		return client.Problem{Status: http.StatusBadRequest, Detail: err.Error()}
 	case errors.Is(err, projections.ErrNoStat):

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybookhq/daybook/events/client"
 	"github.com/daybookhq/daybook/events/seal"
+	"github.com/daybookhq/daybook/events/trail"
 )
 
 // getInclusion proves that an event is among the first size of the trail.
@@ -92,7 +93,7 @@ func (a *api) checkpointAt(r *http.Request, size int64, root seal.Hash, publishe
 		}
 	}
 	if !bytes.Equal(c.Hash, root[:]) {
-		return nil, fmt.Errorf("the stored tiles do not fit the checkpoint at %d, run `daybook verify`", size)
+		return nil, fmt.Errorf("%w: the tiles do not fit the checkpoint at %d", trail.ErrAltered, size)
 	}
 	return signed, nil
 }

@@ -75,7 +75,7 @@ func (l *ledger) open(ctx context.Context) (err error) {
 	l.reports = reports.New(reports.Deps{Trail: l.trail, Register: l.runner.Reader()})
 	l.api = handlers.New(handlers.Deps{
 		Trail: l.trail, Tokens: l.tokens, Runner: l.runner, Reports: l.reports,
-		Published: l.publish.rounds.Published,
+		Published: l.publish.rounds.Published, PublicLog: l.settings.PublicLog,
 		Degraded: func(ctx context.Context) map[string]string {
 			if f := l.degraded.Load(); f != nil {
 				return (*f)(ctx)

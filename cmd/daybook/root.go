@@ -20,6 +20,7 @@ type settings struct {
 	Origin      string
 	SigningKey  string
 	AllowOwner  bool
+	PublicLog   bool // anybody may fetch the log, by tlog-tiles
 	JSON        bool
 	Elsewhere   elsewhere
 	Compare     string // what a start does where nobody who holds a checkpoint answers
@@ -54,6 +55,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 	p.String("database-url", "", "postgres://… database; empty is SQLite in the data directory [$DAYBOOK_DATABASE_URL]")
 	p.String("nats-url", "", "nats://… JetStream server; empty is embedded [$DAYBOOK_NATS_URL]")
 	p.String("listen", defaultListen, "address that serve answers on [$DAYBOOK_LISTEN]")
+	p.Bool("public-log", false, "let anybody fetch the checkpoint, the tiles and the entries without a token: all that is recorded can then be read by all [$DAYBOOK_PUBLIC_LOG]")
 	p.String("origin", "", "name of the log in its checkpoints, fixed by the first start [$DAYBOOK_ORIGIN]")
 	p.String("signing-key", "", "file of the key that signs checkpoints; default DATA-DIR/signing.key [$DAYBOOK_SIGNING_KEY]")
 	p.Bool("allow-owner", false, "accept a Postgres role that could change events, for a trial [$DAYBOOK_ALLOW_OWNER]")
@@ -74,7 +76,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 	}{
 		{"run", []*cobra.Command{newServeCmd(), newDemoCmd(), newMigrateCmd(), newWitnessCmd()}},
 		{"write", []*cobra.Command{newRecordCmd(), newNoteCmd(), newImportCmd()}},
-		{"read", []*cobra.Command{newTrailCmd(), newExportCmd(), newReportCmd(), newStatsCmd(), newEventsCmd()}},
+		{"read", []*cobra.Command{newTrailCmd(), newProveCmd(), newExportCmd(), newReportCmd(), newStatsCmd(), newEventsCmd()}},
 		{"keep", []*cobra.Command{newVerifyCmd(), newKeysCmd(), newProjectionsCmd(), newTokenCmd(), newBenchCmd(), newVersionCmd()}},
 	} {
 		for _, c := range g.cmds {
@@ -92,7 +94,7 @@ func variableOf(flag string) string {
 
 // fromEnvironment gives flags that were not set the values of their variables.
 func fromEnvironment(cmd *cobra.Command) error {
-	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy", "compare"} {
+	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "public-log", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy", "compare"} {
 		f := cmd.Flags().Lookup(name)
 		if v, ok := os.LookupEnv(variableOf(name)); ok && v != "" && f != nil && !f.Changed {
 			if err := f.Value.Set(v); err != nil {
@@ -110,7 +112,7 @@ func settingsOf(cmd *cobra.Command) settings {
 	s := settings{
 		DataDir: text("data-dir"), Server: text("server"), Token: os.Getenv("DAYBOOK_TOKEN"),
 		DatabaseURL: text("database-url"), NATSURL: text("nats-url"), Listen: text("listen"),
-		Origin: text("origin"), SigningKey: text("signing-key"), AllowOwner: flag("allow-owner"), JSON: flag("json"),
+		Origin: text("origin"), SigningKey: text("signing-key"), AllowOwner: flag("allow-owner"), PublicLog: flag("public-log"), JSON: flag("json"),
 		Elsewhere: elsewhereOf(cmd), Compare: text("compare"),
 	}
 	s.DataDir = filepath.Clean(cmp.Or(s.DataDir, "daybook-data"))

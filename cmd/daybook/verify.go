@@ -26,7 +26,8 @@ up to them was cut off or rewritten since. It names the first bad position, and
 says what it proved, who could have cheated it, and what it cannot prove.
 
 Given files, it checks each of them instead, away from the trail and without a
-network, with nothing but the log's first public key: saved checkpoints.
+network, with nothing but the log's first public key: saved checkpoints, and the
+proof files of daybook prove.
 
 The exit code is 3 when something does not fit, 1 when that cannot be told.`,
 		Example: `  daybook verify

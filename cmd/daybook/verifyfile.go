@@ -31,7 +31,7 @@ const headBytes = 4096
 
 // fileKinds are asked in order; the first that knows a file has it.
 func fileKinds() []fileKind {
-	return []fileKind{bundleFile, checkpointFile}
+	return []fileKind{bundleFile, proofFile, checkpointFile}
 }
 
 // notHeld is the error of a file or trail that does not hold: exit code 3.

@@ -126,7 +126,7 @@ func (t *Trail) beginsWith(ctx context.Context, old, c seal.Checkpoint) error {
 	case err != nil:
 		return err
 	case p.ToRoot != c.Root:
-		return fmt.Errorf("the stored tiles do not fit the checkpoint at %d, run `daybook verify`", c.Size)
+		return fmt.Errorf("%w: the tiles do not fit the checkpoint at %d", ErrAltered, c.Size)
 	case p.FromRoot != old.Root:
 		return fmt.Errorf("it holds another history of the same log: its checkpoint at %d was signed for other events; keep it, it is evidence", old.Size)
 	}

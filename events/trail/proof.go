@@ -14,6 +14,10 @@ import (
 // show it: a size beyond the trail, a position beyond the size, sizes reversed.
 var ErrNoProof = errors.New("this cannot be proved")
 
+// ErrAltered: what is stored does not fit what was sealed, so nothing can be
+// proved of it.
+var ErrAltered = errors.New("what is stored is not what was sealed, run `daybook verify`")
+
 // provenTiles is how many tiles are kept for further proofs, in 16 MiB at most.
 const provenTiles = 1024
 
@@ -115,7 +119,7 @@ func (t *Trail) prove(ctx context.Context, size int64, make func(*seal.TileCache
 	}
 	if errors.Is(err, seal.ErrProof) {
 		t.proving.forget()
-		return fmt.Errorf("the stored tiles do not fit together, run `daybook verify`: %w", err)
+		return fmt.Errorf("%w: the tiles do not fit together: %w", ErrAltered, err)
 	}
 	return t.classify(err)
 }
@@ -167,7 +171,7 @@ func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byt
 		return nil, err
 	}
 	if in.Root != c.Root {
-		return nil, fmt.Errorf("the stored tiles do not fit the checkpoint at %d, run `daybook verify`", c.Size)
+		return nil, fmt.Errorf("%w: the tiles do not fit the checkpoint at %d", ErrAltered, c.Size)
 	}
 	p := &seal.EventProof{Position: position, Leaf: in.Leaf, Hashes: in.Hashes, Rotations: chain, Checkpoint: checkpoint}
 	entries, err := t.Entries(ctx, position, 1)
@@ -177,12 +181,12 @@ func (t *Trail) ProveEvent(ctx context.Context, position int64, checkpoint []byt
 	if string(entries[0]) == erasedBody {
 		r, err := t.Get(ctx, position)
 		if err == nil && seal.Hash(r.Erased.Leaf) != in.Leaf {
-			err = fmt.Errorf("the hash that was left of event %d does not fit its tile, run `daybook verify`", position)
+			err = fmt.Errorf("%w: the hash that was left of event %d does not fit its tile", ErrAltered, position)
 		}
 		return p, err
 	}
 	if p.Event = entries[0]; seal.LeafHash(p.Event) != in.Leaf {
-		return nil, fmt.Errorf("the stored bytes of event %d do not fit their tile, run `daybook verify`", position)
+		return nil, fmt.Errorf("%w: the bytes of event %d do not fit their tile", ErrAltered, position)
 	}
 	return p, nil
 }

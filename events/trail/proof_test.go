@@ -147,7 +147,7 @@ func TestProofsOfAnAlteredTrail(t *testing.T) {
 		t.Fatal(err)
 	}
 	change("events_no_update", `UPDATE events SET body = replace(body, 'note 299 of a', 'note 299 of b') WHERE position = 300`)
-	if _, err := tr.ProveEvent(ctx, 300, h.Checkpoint); err == nil || !strings.Contains(err.Error(), "the stored bytes of event 300 do not fit their tile, run `daybook verify`") {
+	if _, err := tr.ProveEvent(ctx, 300, h.Checkpoint); err == nil || !strings.Contains(err.Error(), "run `daybook verify`: the bytes of event 300 do not fit their tile") {
 		t.Errorf("a changed event: %v", err)
 	}
 	if _, err := tr.ProveEvent(ctx, 301, h.Checkpoint); err != nil {

@@ -74,7 +74,7 @@ func bundle(p seal.TilePath, entries [][]byte) ([]byte, error) {
 	b := make([]byte, 0, size)
 	for i, e := range entries {
 		if len(e) > math.MaxUint16 {
-			return nil, fmt.Errorf("event %d takes %d bytes and cannot have been recorded so, run `daybook verify`", p.Index*seal.TileWidth+int64(i), len(e))
+			return nil, fmt.Errorf("%w: event %d takes %d bytes, more than can be recorded", ErrAltered, p.Index*seal.TileWidth+int64(i), len(e))
 		}
 		b = binary.BigEndian.AppendUint16(b, uint16(len(e)))
 		b = append(b, e...)
