@@ -26,6 +26,7 @@ type benchmark struct {
 	duration time.Duration // of each measurement
 	events   int64         // in the trails that are made to be read
 	dir      string        // where the temporary directories are made
+	trail    string        // data directory of a trail to read, instead of making one
 }
 
 // A measure is one line of what a benchmark prints. Figures that a measurement
@@ -64,6 +65,10 @@ func newBenchCmd() *cobra.Command {
 			},
 		}
 	}
+	reading := func(c *cobra.Command) *cobra.Command {
+		c.Flags().StringVar(&b.trail, "trail", "", "data directory with a trail to read, instead of making one; --database-url, if any, goes with it")
+		return c
+	}
 	c := group(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast this machine records and reads, and how fast it could",
@@ -93,6 +98,15 @@ library reading the same requests and storing nothing.`,
 		command("start", "Start a server on a large trail, until it is ready",
 			"Start fills a trail and runs `daybook serve` on it, until /readyz says yes; it prints the server's memory then (Linux only).",
 			"  daybook bench start --events 1000000", (*benchmark).start),
+		reading(command("verify", "Verify a whole trail",
+			`Verify fills a trail, or takes the one in --trail, and verifies it: all of it, and
+what is sealed alone. The raw limit reads the same bytes and hashes them. It also
+says how much memory that took, for a tenth of the events and for all.`,
+			"  daybook bench verify --events 1000000\n  daybook bench verify --trail daybook-data", (*benchmark).verify)),
+		reading(command("prove", "Prove single events of a large trail",
+			`Prove fills a trail, or takes the one in --trail, and makes inclusion proofs of
+its events for the newest tree. There is no raw limit to hold it against.`,
+			"  daybook bench prove --events 1000000", (*benchmark).prove)),
 	)
 	f := c.PersistentFlags()
 	f.DurationVar(&b.duration, "duration", 5*time.Second, "how long each measurement takes")
@@ -186,10 +200,16 @@ func (b *benchmark) print(measures []measure) error {
 		}
 		return fmt.Sprintf(format, *v)
 	}
+	milliseconds := func(v *float64) string {
+		if v != nil && *v < 1 {
+			return number("%.4f", v) // some take microseconds
+		}
+		return number("%.1f", v)
+	}
 	rows := make([][]string, len(measures))
 	for i, m := range measures {
 		rows[i] = []string{m.What, m.Database, number("%.0f", m.PerSecond), number("%.0f", m.Raw), number("%.2f", m.Ratio),
-			number("%.1f", m.P50), number("%.1f", m.P90), number("%.1f", m.P99), number("%.1f", m.Max)}
+			milliseconds(m.P50), milliseconds(m.P90), milliseconds(m.P99), milliseconds(m.Max)}
 	}
 	if err := table(b.out, []string{"WHAT", "DATABASE", "PER SECOND", "RAW LIMIT", "RATIO", "P50 MS", "P90 MS", "P99 MS", "MAX MS"}, rows); err != nil {
 		return err
@@ -215,7 +235,7 @@ func (m *measure) percentiles(took []time.Duration) {
 	}
 	slices.Sort(took)
 	at := func(q float64) *float64 {
-		return new(float64(took[min(int(q*float64(len(took))), len(took)-1)].Microseconds()) / 1000)
+		return new(float64(took[min(int(q*float64(len(took))), len(took)-1)].Nanoseconds()) / 1e6)
 	}
 	m.P50, m.P90, m.P99, m.Max = at(0.50), at(0.90), at(0.99), at(1)
 }
