@@ -150,7 +150,7 @@ another one under a new name.`,
 				if done.Retired != "" {
 					fmt.Fprintf(out, "  old key     %s; keep it as safe: only daybook recover may need it, to bring back what a lost database held\n", clean(done.Retired))
 				}
-				_, err := fmt.Fprintln(out, "Witnesses of this log that are configured with its public key need the new one.")
+				_, err := fmt.Fprintln(out, "Witnesses of this log that are configured with its public key need this one too; until then they co-sign nothing later.")
 				return err
 			})
 		},
