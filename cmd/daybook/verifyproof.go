@@ -12,6 +12,7 @@ import (
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/client"
 	"github.com/daybookhq/daybook/events/seal"
+	"github.com/daybookhq/daybook/events/witness"
 )
 
 var proofFile = fileKind{
@@ -23,9 +24,12 @@ var proofFile = fileKind{
 // verifyProof checks the proof of one event, and its co-signatures where a
 // witness policy says which count.
 func verifyProof(cmd *cobra.Command, name, public string) error {
-	policy, err := settingsOf(cmd).Elsewhere.policy()
-	if err != nil {
-		return err
+	var policy *witness.Policy
+	var err error
+	if name := settingsOf(cmd).Elsewhere.Policy; name != "" {
+		if policy, err = witness.LoadPolicy(name); err != nil {
+			return err
+		}
 	}
 	file, err := readSmall(name, seal.MaxEventProofBytes)
 	if err != nil {
@@ -51,7 +55,11 @@ func verifyProof(cmd *cobra.Command, name, public string) error {
 	cosigners := cosignersOf(p.Checkpoint, c.Origin)
 	fields["cosigners"] = cosigners
 	if r.Holds() && policy != nil {
-		if err := policy.ForLog(public); err != nil {
+		ring, err := seal.NewKeyring(public, p.Rotations...)
+		if err == nil {
+			err = policy.ForLog(slices.Compact([]string{ring.First(), ring.Current()})...)
+		}
+		if err != nil {
 			return fmt.Errorf("the witness policy: %w", err)
 		}
 		if !policy.Satisfied(p.Checkpoint) {
