@@ -94,7 +94,7 @@ func variableOf(flag string) string {
 
 // fromEnvironment gives flags that were not set the values of their variables.
 func fromEnvironment(cmd *cobra.Command) error {
-	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "public-log", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy", "compare"} {
+	for _, name := range []string{"data-dir", "server", "database-url", "nats-url", "listen", "public-log", "origin", "signing-key", "allow-owner", "checkpoint-every", "witness-policy", "witness-every", "compare"} {
 		f := cmd.Flags().Lookup(name)
 		if v, ok := os.LookupEnv(variableOf(name)); ok && v != "" && f != nil && !f.Changed {
 			if err := f.Value.Set(v); err != nil {
