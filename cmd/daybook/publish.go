@@ -25,6 +25,7 @@ type elsewhere struct {
 	Token  string        // bearer token for those over HTTP; only from the environment
 	Every  time.Duration // between two checkpoints for one sink
 	Policy string        // file with the witness policy
+	Round  time.Duration // between two rounds of asking the witnesses
 }
 
 // elsewhereFlags are shared, since a server sends there and others compare.
@@ -33,6 +34,7 @@ func elsewhereFlags(root *cobra.Command) {
 	p.StringArray("checkpoint-sink", nil, "where the newest checkpoint is sent: a file, a directory (ending in /), https://…, nats:SUBJECT (repeatable) [$DAYBOOK_CHECKPOINT_SINK, parted by spaces; a bearer token in $DAYBOOK_CHECKPOINT_SINK_TOKEN]")
 	p.Duration("checkpoint-every", sink.DefaultEvery, "least time between two checkpoints sent to one sink [$DAYBOOK_CHECKPOINT_EVERY]")
 	p.String("witness-policy", "", "file that names the witnesses to co-sign checkpoints, and how many of which are enough [$DAYBOOK_WITNESS_POLICY]")
+	p.Duration("witness-every", witness.DefaultEvery, "least time between two rounds of asking the witnesses [$DAYBOOK_WITNESS_EVERY]")
 }
 
 func elsewhereOf(cmd *cobra.Command) elsewhere {
@@ -44,17 +46,23 @@ func elsewhereOf(cmd *cobra.Command) elsewhere {
 	}
 	e.Every, _ = f.GetDuration("checkpoint-every")
 	e.Policy, _ = f.GetString("witness-policy")
+	e.Round, _ = f.GetDuration("witness-every")
 	return e
 }
 
-// policy reads the witness policy, nil if there is none, and makes sure that it
-// is for this log, by its first key or by the one that signs now.
-func (e elsewhere) policy(t *trail.Trail) (*witness.Policy, error) {
+// policy reads the witness policy; nil if there is none.
+func (e elsewhere) policy() (*witness.Policy, error) {
 	if e.Policy == "" {
 		return nil, nil
 	}
-	p, err := witness.LoadPolicy(e.Policy)
-	if err != nil {
+	return witness.LoadPolicy(e.Policy)
+}
+
+// policyFor reads the witness policy and makes sure that it is for this log, by
+// its first key or by the one that signs now.
+func (e elsewhere) policyFor(t *trail.Trail) (*witness.Policy, error) {
+	p, err := e.policy()
+	if err != nil || p == nil {
 		return nil, err
 	}
 	ring, err := t.Keyring(context.Background(), "")
@@ -94,7 +102,7 @@ func holders(s settings, t *trail.Trail) ([]sink.Held, error) {
 	for _, k := range sinks {
 		all = append(all, k)
 	}
-	p, err := s.Elsewhere.policy(t)
+	p, err := s.Elsewhere.policyFor(t)
 	if err != nil || p == nil {
 		return all, err
 	}
@@ -113,14 +121,14 @@ type publisher struct {
 
 // newPublisher reads the settings; nothing is sent or asked yet.
 func newPublisher(l *ledger) (*publisher, error) {
-	policy, err := l.settings.Elsewhere.policy(l.trail)
+	policy, err := l.settings.Elsewhere.policyFor(l.trail)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := l.settings.Elsewhere.open(nil); err != nil {
 		return nil, err // before anything is started for nothing
 	}
-	o := witness.RoundsOptions{Trail: l.trail, Policy: policy, Logger: l.log, Registerer: l.registry}
+	o := witness.RoundsOptions{Trail: l.trail, Policy: policy, Every: l.settings.Elsewhere.Round, Logger: l.log, Registerer: l.registry}
 	if l.trail.Dialect() == trail.Postgres {
 		o.Lease = stream.PostgresLease{DB: l.trail.DB()}
 	}
