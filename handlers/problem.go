@@ -44,6 +44,7 @@ func badParameter(name, format string, args ...any) error {
 // the request id.
 func problemOf(err error) client.Problem {
 	var (
+		gone    *erased
 		f       *fault
 		refusal *events.Refusal
 		denied  *access.Denied
@@ -52,6 +53,8 @@ func problemOf(err error) client.Problem {
 		stopped *projections.StoppedError
 	)
 	switch {
+	case errors.As(err, &gone):
+		return gone.problem()
 	case errors.As(err, &f):
 		return client.Problem{Status: f.status, Field: f.field, Detail: f.detail, Position: f.position, Summary: f.summary}
 	case errors.As(err, &refusal):
@@ -124,6 +127,7 @@ func readOnly(err error) string {
 // slugs name the problems that a client may want to tell apart by type.
 var slugs = map[int]string{
 	http.StatusConflict:            "conflict",
+	http.StatusGone:                "erased",
 	http.StatusUnprocessableEntity: "refused",
 	http.StatusForbidden:           "denied",
 	http.StatusUnauthorized:        "unauthenticated",

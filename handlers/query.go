@@ -94,7 +94,7 @@ func (a *api) listEvents(w http.ResponseWriter, r *http.Request) error {
 	switch media {
 	case client.TypeLines:
 		for i := range page.Events {
-			b = append(append(b, page.Events[i].Bytes...), '\n')
+			b = append(append(b, page.Events[i].Served()...), '\n')
 		}
 	case client.TypeBatch:
 		b = append(appendEvents(b, page.Events), '\n')
@@ -132,12 +132,13 @@ func appendEvents(b []byte, evs []events.Recorded) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, evs[i].Bytes...)
+		b = append(b, evs[i].Served()...)
 	}
 	return append(b, ']')
 }
 
 // getEvent serves the bytes of one event exactly as they are stored and hashed.
+// One whose content was erased is gone (410), and the problem says what is left.
 func (a *api) getEvent(w http.ResponseWriter, r *http.Request) error {
 	p := parametersOf(r)
 	position, err := strconv.ParseInt(r.PathValue("position"), 10, 64)
@@ -154,6 +155,9 @@ func (a *api) getEvent(w http.ResponseWriter, r *http.Request) error {
 	e, err := a.Trail.Get(r.Context(), position)
 	if err != nil {
 		return err
+	}
+	if e.Erased != nil {
+		return &erased{e}
 	}
 	h := w.Header()
 	h.Set("Content-Type", media)

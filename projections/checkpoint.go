@@ -23,6 +23,13 @@ var bookkeeping = []string{
     updated_us bigint NOT NULL,
     PRIMARY KEY (name, version, build)
 )`,
+	`CREATE TABLE IF NOT EXISTS projection_redactions (
+    name     text   NOT NULL,
+    version  bigint NOT NULL,
+    build    bigint NOT NULL,
+    redacted bigint NOT NULL,
+    PRIMARY KEY (name, version, build)
+)`,
 	`CREATE TABLE IF NOT EXISTS projection_views (
     name    text   NOT NULL PRIMARY KEY,
     version bigint NOT NULL,
@@ -43,6 +50,7 @@ type checkpoint struct {
 	Position  int64  `db:"position"`
 	Ready     bool   `db:"ready"`
 	UpdatedUS int64  `db:"updated_us"`
+	Redacted  int64  `db:"redacted"` // how many events were erased when it was begun
 }
 
 func (c checkpoint) place() place { return place{c.Version, c.Build} }
@@ -80,7 +88,9 @@ const (
 func checkpoints(ctx context.Context, t *trail.Trail) ([]checkpoint, error) {
 	var list []checkpoint
 	err := t.DB().SelectContext(ctx, &list,
-		`SELECT name, version, build, position, ready, updated_us FROM projection_checkpoints ORDER BY name, version, build`)
+		`SELECT c.name, c.version, c.build, position, ready, updated_us, coalesce(redacted, 0) AS redacted
+		 FROM projection_checkpoints c LEFT JOIN projection_redactions r ON r.name = c.name AND r.version = c.version AND r.build = c.build
+		 ORDER BY c.name, c.version, c.build`)
 	if err != nil {
 		return nil, fmt.Errorf("reading where the projections stand: %w", err)
 	}
@@ -96,6 +106,10 @@ func begin(ctx context.Context, t *trail.Trail, d description, p place, ready bo
 	list = append(list, fmt.Sprintf(
 		`INSERT INTO projection_checkpoints (name, version, build, position, ready, updated_us)
 		 VALUES ('%s', %d, %d, 0, %t, %d) ON CONFLICT DO NOTHING`, d.name, p.version, p.build, ready, now.UnixMicro()))
+	// What is erased before the first event is folded is folded as erased.
+	list = append(list, fmt.Sprintf(
+		`INSERT INTO projection_redactions (name, version, build, redacted)
+		 SELECT '%s', %d, %d, coalesce(max(number), 0) FROM redactions WHERE true ON CONFLICT DO NOTHING`, d.name, p.version, p.build))
 	if err := define(ctx, t, list); err != nil {
 		return fmt.Errorf("preparing the tables of projection %s: %w", d.name, err)
 	}

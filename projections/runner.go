@@ -37,6 +37,8 @@ type Runner struct {
 	news   chan struct{} // closed when something moved
 	head   int64         // the last size of the trail that was seen
 	broken error         // why the last round could not read or write at all
+
+	redacted int64 // how many events were erased when this node last looked for rows that hold them
 }
 
 // A post is one projection of this node. Its model and place belong to the
@@ -166,7 +168,11 @@ func (r *Runner) advance(ctx context.Context) (more bool, err error) {
 // first size events or more. If one is stopped, the error is a [StoppedError].
 func (r *Runner) CatchUp(ctx context.Context, size int64, names ...string) error {
 	for {
-		if done, err := r.covers(size, names); done || err != nil {
+		stale, err := r.erasedSince(ctx)
+		if err != nil {
+			return err
+		}
+		if done, err := r.covers(size, names); !stale && done || err != nil {
 			return err
 		}
 		r.mu.Lock()
@@ -181,7 +187,9 @@ func (r *Runner) CatchUp(ctx context.Context, size int64, names ...string) error
 		if more {
 			continue
 		}
-		if done, err := r.covers(size, names); done || err != nil {
+		if stale, err := r.erasedSince(ctx); err != nil {
+			return err
+		} else if done, err := r.covers(size, names); !stale && done || err != nil {
 			return err
 		}
 		// Another node is at it, or the trail is not that long yet.
@@ -268,6 +276,11 @@ func (r *Runner) pass(ctx context.Context, size int64, scope func(*post) bool) (
 		return false, err
 	}
 	defer release()
+	if mine {
+		if err := r.wipeStale(ctx); err != nil {
+			return false, err
+		}
+	}
 	if err := r.look(ctx); err != nil || !mine {
 		return false, err
 	}

@@ -59,10 +59,17 @@ func (r *Runner) Healthy() error {
 // prune removes what older versions left behind and nobody has written for a
 // long time.
 func (r *Runner) prune(ctx context.Context, known []checkpoint) error {
-	limit := r.opt.Clock().Add(-r.opt.Keep).UnixMicro()
+	redacted, err := r.trail.Erasures(ctx)
+	if err != nil {
+		return err
+	}
 	for _, c := range known {
 		i := slices.IndexFunc(r.posts, func(p *post) bool { return p.desc.name == c.Name })
-		if i < 0 || c.UpdatedUS > limit || c.Version >= r.posts[i].place.version {
+		keep := r.opt.Keep
+		if c.Redacted != redacted {
+			keep = min(keep, time.Hour) // it holds what was erased since, and nobody empties it
+		}
+		if i < 0 || c.UpdatedUS > r.opt.Clock().Add(-keep).UnixMicro() || c.Version >= r.posts[i].place.version {
 			continue
 		}
 		// Tables that the old version had and this one has not stay behind;

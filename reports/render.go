@@ -99,6 +99,7 @@ type Provenance struct {
 	AsOf     time.Time `json:"as_of"` // what counted as now
 	Zone     string    `json:"zone"`
 	Names    bool      `json:"names,omitzero"`
+	Erased   int64     `json:"erased,omitzero"` // events of that prefix whose content is erased
 }
 
 // A PolicyRef names the policy in force.
@@ -199,7 +200,7 @@ func (r *Renderer) provenance(ctx context.Context, req Request, version string) 
 	}
 	return Provenance{
 		Template: version, Origin: head.Origin, Size: head.Size, Root: base64.StdEncoding.EncodeToString(head.Root[:]),
-		Policy: policyRef(inForce), AsOf: at, Zone: z.name, Names: req.Names,
+		Policy: policyRef(inForce), AsOf: at, Zone: z.name, Names: req.Names, Erased: head.Erased,
 	}, policies, nil
 }
 
@@ -210,17 +211,21 @@ func (p Provenance) zone() zone {
 }
 
 func etag(req Request, p Provenance) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%s\x00%d\x00%s\x00%s\x00%t",
-		p.Template, req.ID, p.Origin, p.Size, p.Root, p.Policy.Position, p.AsOf.Format(time.RFC3339), p.Zone, p.Names))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%s\x00%d\x00%s\x00%s\x00%t\x00%d",
+		p.Template, req.ID, p.Origin, p.Size, p.Root, p.Policy.Position, p.AsOf.Format(time.RFC3339), p.Zone, p.Names, p.Erased))
 	return `"` + hex.EncodeToString(sum[:12]) + `"`
 }
 
 // footer lets a stranger check the document.
 func (p Provenance) footer() string {
 	var w markdown.Writer
+	size := markdown.F("first %s", plural(int(p.Size), "entry", "entries"))
+	if p.Erased > 0 {
+		size = markdown.F("%s (the content of %s erased)", size, plural(int(p.Erased), "entry is", "entries is"))
+	}
 	w.Para(markdown.Join(" · ",
 		markdown.F("Trail %s", markdown.Code(p.Origin)),
-		markdown.F("first %s", plural(int(p.Size), "entry", "entries")),
+		size,
 		markdown.F("root %s", markdown.Code(p.Root)),
 		p.Policy.text(),
 		markdown.F("template %s", p.Template),

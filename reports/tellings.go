@@ -163,5 +163,6 @@ var tellings = map[string]telling{
 	"note.added":             {none, false, []detail{itsText, with("claims", skip, none, none)}},
 	"event.corrected":        {lit("Record corrected"), false, []detail{with("why", quoted, lit("because: "), none)}},
 	"event.retracted":        {lit("Record retracted"), false, []detail{with("why", quoted, lit("because: "), none)}},
+	"redaction.applied":      {lit("Content of an entry erased"), false, []detail{with("position", plain, lit("#"), none), with("legal_basis", quoted, lit("basis: "), none), with("leaf_hash", skip, none, none)}},
 	"conflict.observed":      {lit("Conflicting record refused"), false, nil},
 }

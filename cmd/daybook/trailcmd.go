@@ -141,7 +141,7 @@ func listTrail(ctx context.Context, cmd *cobra.Command, c *session, q url.Values
 				}
 				continue
 			}
-			e, err := events.ParseRecorded(b)
+			e, err := events.ParseServed(b)
 			if err != nil {
 				return err
 			}
@@ -184,6 +184,9 @@ func listTrail(ctx context.Context, cmd *cobra.Command, c *session, q url.Values
 var listHeading = []string{"#", "HAPPENED (UTC)", "TYPE", "ACTOR", "ABOUT", "WHAT"}
 
 func rowOf(e *events.Recorded) []string {
+	if e.Erased != nil {
+		return []string{strconv.FormatInt(e.Position, 10), "", "erased", "", "", shorten(erasedText(e), 60)}
+	}
 	var about []string
 	for _, k := range e.Keys {
 		about = append(about, string(k.Kind)+"="+shorten(k.Value, 24))

@@ -37,7 +37,7 @@ func newTrailShowCmd() *cobra.Command {
 						return err
 					}
 					if settingsOf(cmd).JSON {
-						_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", e.Bytes)
+						_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", e.Served())
 					} else {
 						if i > 0 {
 							fmt.Fprintln(cmd.OutOrStdout())
@@ -55,6 +55,9 @@ func newTrailShowCmd() *cobra.Command {
 }
 
 func showEvent(w io.Writer, e *events.Recorded) error {
+	if e.Erased != nil {
+		return showErased(w, e)
+	}
 	fmt.Fprintln(w, paint(w, bold, fmt.Sprintf("#%d %s", e.Position, clean(e.Short()))))
 	line := func(name, value string) {
 		if value != "" {

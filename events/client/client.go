@@ -252,9 +252,13 @@ func (c *Client) Events(ctx context.Context, q url.Values) (Page, error) {
 	return p, err
 }
 
-// Event returns the event at a position, exactly as recorded.
+// Event returns the event at a position, exactly as recorded, or, where its
+// content was erased, what is left of it.
 func (c *Client) Event(ctx context.Context, position int64) (events.Recorded, error) {
 	resp, err := c.Do(ctx, Request{Path: "/v1/events/" + strconv.FormatInt(position, 10), Accept: TypeEvent})
+	if p, ok := errors.AsType[*Problem](err); ok && p.Erased != nil {
+		return events.ParseServed(p.Erased)
+	}
 	if err != nil {
 		return events.Recorded{}, err
 	}

@@ -99,7 +99,7 @@ type Summary struct {
 
 // A Page is one answer of a query, in the order asked for.
 type Page struct {
-	Events []json.RawMessage `json:"events"`                   // recorded events, each exactly as stored
+	Events []json.RawMessage `json:"events"`                   // recorded events, each exactly as stored; see events.ParseServed for erased ones
 	Next   string            `json:"next,omitempty"`           // cursor of the next page; empty on the last
 	Count  *int64            `json:"count,omitempty"`          // how many match in all, if asked
 	More   bool              `json:"count_at_least,omitempty"` // Count is of the first million looked at; there may be more
@@ -245,6 +245,9 @@ type Problem struct {
 	// Summary is there when the problem is that nothing of several events could
 	// be recorded.
 	Summary *Summary `json:"summary,omitempty"`
+	// Erased is there when the event's content was erased: what is left of it,
+	// as [events.ParseServed] reads it.
+	Erased json.RawMessage `json:"erased,omitempty"`
 }
 
 func (p *Problem) Error() string {

@@ -20,6 +20,8 @@ import (
 // from the trail, so that neither a stream that was lost nor a message that
 // somebody made up can make it miss one or take a wrong one.
 //
+// An event whose content was erased is passed over.
+//
 // Each event is handled at least once: again if the process is killed within a
 // tenth of a second after it, or was asleep for so long that another took over.
 type Consumer struct {
@@ -154,7 +156,7 @@ func (w *worker) catchUp(ctx context.Context, to int64) error {
 		}
 		for i := range batch {
 			e := &batch[i]
-			if w.wants(Subject(e.Type, w.inCatalogue)) {
+			if e.Erased == nil && w.wants(Subject(e.Type, w.inCatalogue)) {
 				if err = w.one(ctx, e); err != nil {
 					break
 				}

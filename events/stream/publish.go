@@ -87,12 +87,17 @@ func (r *Relay) publish(ctx context.Context, batch []events.Recorded, head trail
 func (r *Relay) message(e *events.Recorded, before *nats.Msg) *nats.Msg {
 	m := &nats.Msg{
 		Subject: Subject(e.Type, r.o.InCatalogue),
-		Data:    e.Bytes,
+		Data:    e.Served(),
 		Header: nats.Header{
-			nats.MsgIdHdr:  {LeafID(e.Bytes)},
+			nats.MsgIdHdr:  {leafOf(e)},
 			PositionHeader: {strconv.FormatInt(e.Position, 10)},
 			"Content-Type": {"application/cloudevents+json"},
 		},
+	}
+	if e.Erased != nil {
+		m.Subject = ErasedSubject
+		m.Header[ErasedHeader] = []string{strconv.FormatInt(e.Erased.By, 10)}
+		m.Header["Content-Type"] = []string{"application/json"}
 	}
 	if before == nil {
 		m.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(r.last, 10)}

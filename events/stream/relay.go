@@ -187,6 +187,9 @@ func (r *Relay) step(ctx context.Context) error {
 	if len(batch) == 0 || batch[0].Position != r.next {
 		return fromTrail(fmt.Errorf("the trail has %d events and none at position %d", size, r.next))
 	}
+	if err := r.forget(ctx, batch); err != nil {
+		return err
+	}
 	last, n, err := r.publish(ctx, batch, head)
 	if err != nil {
 		return err

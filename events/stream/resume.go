@@ -79,7 +79,7 @@ func (r *Relay) tail(ctx context.Context, s jetstream.Stream, size int64) (int64
 	if err != nil {
 		return 0, false, fromTrail(err)
 	}
-	if len(at) != 1 || LeafID(at[0].Bytes) != m.Header.Get(nats.MsgIdHdr) {
+	if len(at) != 1 || leafOf(&at[0]) != m.Header.Get(nats.MsgIdHdr) {
 		r.log.Warn("the stream's last message is none of this trail's", "sequence", r.last, "claims_position", p)
 		return 0, false, nil
 	}

@@ -20,6 +20,7 @@ type Head struct {
 	LedgerTime time.Time // of the last one; zero for an empty prefix
 	Origin     string    // the log's name
 	Checkpoint []byte    // the signed checkpoint of this prefix; nil if there is none and none can be made
+	Erased     int64     // how many of these events are erased by now
 }
 
 func (t *Trail) readHead(ctx context.Context) (h headRow, err error) {
@@ -38,7 +39,7 @@ func (t *Trail) Head(ctx context.Context) (Head, error) {
 	if row.Size == 0 {
 		return Head{Root: seal.EmptyRoot(), Origin: row.Origin}, nil
 	}
-	h := Head{Size: row.Size, Root: seal.Hash(row.Root), LedgerTime: time.UnixMicro(row.LedgerUS).UTC(), Origin: row.Origin}
+	h := Head{Size: row.Size, Root: seal.Hash(row.Root), LedgerTime: time.UnixMicro(row.LedgerUS).UTC(), Origin: row.Origin, Erased: row.Redacted}
 	h.Checkpoint, err = t.checkpoint(ctx, h)
 	return h, err
 }
@@ -68,6 +69,11 @@ func (t *Trail) HeadAt(ctx context.Context, size int64) (Head, error) {
 		return Head{}, fmt.Errorf("read the ledger time at %d: %w", size-1, t.classify(err))
 	}
 	h.LedgerTime = time.UnixMicro(us).UTC()
+	if now.Redacted > 0 {
+		if err := t.reader.GetContext(ctx, &h.Erased, t.reader.Rebind(`SELECT count(*) FROM redactions WHERE position < ?`), size); err != nil {
+			return Head{}, fmt.Errorf("count what was erased: %w", t.classify(err))
+		}
+	}
 	if h.Checkpoint, err = t.checkpoint(ctx, h); h.Checkpoint != nil || err != nil {
 		return h, err
 	}

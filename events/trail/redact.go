@@ -446,3 +446,30 @@ func (t *Trail) wipes(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Wipe writes the SQLite file anew without its free pages, which may hold what
+// was erased or dropped earlier, and empties the write-ahead log. Nobody else
+// may have the file open. On Postgres it does nothing: see VACUUM FULL there.
+func (t *Trail) Wipe(ctx context.Context) error {
+	if t.Dialect() != SQLite {
+		return nil
+	}
+	for _, statement := range []string{
+		`PRAGMA secure_delete = ON`,
+		`PRAGMA temp_store = FILE`, // a copy of the file is made, of which no trace need be hidden
+		`VACUUM`,
+		`PRAGMA temp_store = MEMORY`,
+	} {
+		if _, err := t.writer.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("write the database file anew: %w", t.classify(err))
+		}
+	}
+	var busy, log, done int64
+	if err := t.writer.QueryRowxContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &done); err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", t.classify(err))
+	}
+	if busy != 0 {
+		return errors.New("the write-ahead log could not be emptied, since somebody reads the database; end that, and run it again")
+	}
+	return nil
+}

@@ -27,6 +27,9 @@ type correctors map[events.Identity][]events.Recorded
 // holds those being resolved, so that a circle ends.
 func (c correctors) view(r events.Recorded, path []int64) fold.View {
 	v := View(r)
+	if r.Erased != nil {
+		return v // what is left has no identity of its own, and nothing to correct
+	}
 	found := c[r.Identity()]
 	if len(found) == 0 || superseded(v.Short()) {
 		return v

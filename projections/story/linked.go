@@ -55,6 +55,7 @@ func Linked(ctx context.Context, src Source, s fold.Story) ([]fold.View, error) 
 	if err != nil {
 		return nil, err
 	}
+	recs = slices.DeleteFunc(recs, func(r events.Recorded) bool { return r.Erased != nil })
 	views, err := Views(ctx, src, recs, s.Size)
 	fold.Sort(views)
 	return views, err
