@@ -50,19 +50,14 @@ func elsewhereOf(cmd *cobra.Command) elsewhere {
 	return e
 }
 
-// policy reads the witness policy; nil if there is none.
-func (e elsewhere) policy() (*witness.Policy, error) {
+// policy reads the witness policy, nil if there is none, and makes sure that it
+// is for this log, by its first key or by the one that signs now.
+func (e elsewhere) policy(t *trail.Trail) (*witness.Policy, error) {
 	if e.Policy == "" {
 		return nil, nil
 	}
-	return witness.LoadPolicy(e.Policy)
-}
-
-// policyFor reads the witness policy and makes sure that it is for this log, by
-// its first key or by the one that signs now.
-func (e elsewhere) policyFor(t *trail.Trail) (*witness.Policy, error) {
-	p, err := e.policy()
-	if err != nil || p == nil {
+	p, err := witness.LoadPolicy(e.Policy)
+	if err != nil {
 		return nil, err
 	}
 	ring, err := t.Keyring(context.Background(), "")
@@ -102,7 +97,7 @@ func holders(s settings, t *trail.Trail) ([]sink.Held, error) {
 	for _, k := range sinks {
 		all = append(all, k)
 	}
-	p, err := s.Elsewhere.policyFor(t)
+	p, err := s.Elsewhere.policy(t)
 	if err != nil || p == nil {
 		return all, err
 	}
@@ -121,7 +116,7 @@ type publisher struct {
 
 // newPublisher reads the settings; nothing is sent or asked yet.
 func newPublisher(l *ledger) (*publisher, error) {
-	policy, err := l.settings.Elsewhere.policyFor(l.trail)
+	policy, err := l.settings.Elsewhere.policy(l.trail)
 	if err != nil {
 		return nil, err
 	}
