@@ -25,6 +25,8 @@ const provenTiles = 1024
 type proving struct {
 	mu    sync.Mutex
 	kept  *seal.TileCache
+	size  int64 // of the tree whose root was asked for last
+	root  seal.Hash
 	known atomic.Int64 // the trail has been seen to hold that many events
 }
 
@@ -40,7 +42,27 @@ func (p *proving) tiles() *seal.TileCache {
 func (p *proving) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.kept = nil
+	p.kept, p.size = nil, 0
+}
+
+// rootOf returns the root at a size. Most proofs are asked for at the newest.
+func (p *proving) rootOf(size int64, tiles *seal.TileCache, read seal.TileReader) (seal.Hash, error) {
+	p.mu.Lock()
+	last, root := p.size, p.root
+	p.mu.Unlock()
+	if size == last && size > 0 {
+		return root, nil
+	}
+	root, err := tiles.Root(size, read)
+	if err != nil {
+		return seal.Hash{}, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept == tiles {
+		p.size, p.root = size, root
+	}
+	return root, nil
 }
 
 // An Inclusion proves that a leaf stands at a position of the trail as it was
@@ -70,7 +92,7 @@ func (t *Trail) ProveInclusion(ctx context.Context, position, size int64) (p Inc
 		if p.Leaf, err = tiles.Leaf(position, read); err != nil {
 			return err
 		}
-		if p.Root, err = tiles.Root(size, read); err != nil {
+		if p.Root, err = t.proving.rootOf(size, tiles, read); err != nil {
 			return err
 		}
 		if p.Hashes, err = tiles.ProveInclusion(position, size, read); err != nil {
@@ -93,7 +115,7 @@ func (t *Trail) ProveConsistency(ctx context.Context, from, to int64) (p Consist
 		if p.FromRoot, err = tiles.Root(from, read); err != nil {
 			return err
 		}
-		if p.ToRoot, err = tiles.Root(to, read); err != nil {
+		if p.ToRoot, err = t.proving.rootOf(to, tiles, read); err != nil {
 			return err
 		}
 		if p.Hashes, err = tiles.ProveConsistency(from, to, read); err != nil {
