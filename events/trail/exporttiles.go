@@ -12,8 +12,11 @@ import (
 	"github.com/daybookhq/daybook/events/seal"
 )
 
-// CheckpointFile is the name of the checkpoint among the static files of a log.
-const CheckpointFile = "checkpoint"
+// Names among the static files of a log.
+const (
+	CheckpointFile = "checkpoint"
+	RotationsFile  = "rotations.json" // what leads from the first key to the one that signed, if it is another
+)
 
 // Exported says what an export of tiles did.
 type Exported struct {
@@ -24,7 +27,8 @@ type Exported struct {
 
 // ExportTiles writes the log under a signed checkpoint of it, of its newest
 // where that is nil, as static files that any web server can serve: checkpoint,
-// tile/… and tile/entries/… of C2SP tlog-tiles. In a directory that holds an
+// tile/… and tile/entries/… of C2SP tlog-tiles, and besides, where the log
+// replaced its key, the rotations as [seal.FormatRotations] writes them. In a directory that holds an
 // earlier export it adds what is new, after it has proved that the one
 // continues the other, and takes out of it what was erased since. Every file
 // appears whole, and the checkpoint last: an export that was interrupted is the
@@ -52,7 +56,11 @@ type tilesExport struct {
 }
 
 func (x *tilesExport) run(ctx context.Context, signed []byte) error {
-	ring, err := x.trail.Keyring(ctx, "")
+	chain, err := x.trail.Rotations(ctx)
+	if err != nil {
+		return err
+	}
+	ring, err := seal.NewKeyring(x.trail.PublicKey(), chain...)
 	if err != nil {
 		return err
 	}
@@ -85,6 +93,15 @@ func (x *tilesExport) run(ctx context.Context, signed []byte) error {
 	}
 	if err := x.tiles(ctx); err != nil {
 		return err
+	}
+	if len(chain) > 0 {
+		b, err := seal.FormatRotations(chain)
+		if err == nil {
+			err = x.write(RotationsFile, append(b, '\n'))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	// Whatever the checkpoint commits to is on the disk before it is.
 	for dir := range x.dirs {

@@ -229,3 +229,56 @@ func TestProofsOfTheErased(t *testing.T) {
 		}
 	})
 }
+
+// TestProofsAcrossRotations: somebody who knows the first key alone follows a
+// proof file, and an export, to the key that signed.
+func TestProofsAcrossRotations(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	tr := trailtest.Open(t, trailtest.SQLite(t))
+	first := tr.PublicKey()
+	dir := t.TempDir()
+	if _, err := tr.ExportTiles(ctx, dir, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, trail.RotationsFile)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("rotations of a log that has none: %v", err)
+	}
+	if _, err := tr.RotateKey(ctx, "u-1", "yearly"); err != nil {
+		t.Fatal(err)
+	}
+	trailtest.Append(t, tr, trailtest.Notes(t, "a", 9)...)
+	h, err := tr.Head(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := tr.ProveEvent(ctx, 5, h.Checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Check(first); err != nil || tr.PublicKey() == first {
+		t.Errorf("by the first key: %v", err)
+	}
+	if x, err := tr.ExportTiles(ctx, dir, nil, nil); err != nil || x.From != 1 {
+		t.Fatalf("%+v, %v", x, err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, trail.RotationsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain, err := seal.ParseRotations(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := seal.NewKeyring(first, chain...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := os.ReadFile(filepath.Join(dir, trail.CheckpointFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := ring.Open(signed); err != nil || c.Size != h.Size {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
