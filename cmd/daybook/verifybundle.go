@@ -10,12 +10,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/daybookhq/daybook/events/bundle"
+	"github.com/daybookhq/daybook/events/witness"
 )
 
 var bundleFile = fileKind{what: "a bundle", is: bundle.Is, verify: verifyBundle, keyless: true}
 
-// verifyBundle checks a bundle, however large, in one pass.
+// verifyBundle checks a bundle, however large, in one pass, and the signatures
+// of others in it where a witness policy says which count.
 func verifyBundle(cmd *cobra.Command, name, public string) error {
+	var policy *witness.Policy
+	if named := settingsOf(cmd).Elsewhere.Policy; named != "" {
+		var err error
+		if policy, err = witness.LoadPolicy(named); err != nil {
+			return err
+		}
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return err
@@ -39,12 +48,20 @@ func verifyBundle(cmd *cobra.Command, name, public string) error {
 		}
 	case err != nil:
 		return err
-	default:
+	case policy != nil:
+		if err := policy.ForLog(b.PublicKey); err != nil {
+			return fmt.Errorf("the witness policy: %w", err)
+		}
+		if !policy.Satisfied(b.Note) {
+			r.fault("it has no checkpoint with the co-signatures that the witness policy asks for; it has those of %s", several(b.Cosigners))
+		}
+	}
+	if r.Holds() {
 		fields["bundle"] = b
 		bundleLines(r, &b)
-		bundleProved(r, &b)
+		bundleProved(r, &b, policy != nil)
 	}
-	bundleNotProved(r, &b)
+	bundleNotProved(r, &b, policy != nil)
 	return r.print(cmd, fields)
 }
 
@@ -84,7 +101,7 @@ func bundleLines(r *fileReport, b *bundle.Report) {
 	}
 }
 
-func bundleProved(r *fileReport, b *bundle.Report) {
+func bundleProved(r *fileReport, b *bundle.Report, witnessed bool) {
 	c := &b.Coverage
 	proved := func(format string, args ...any) { r.Proved = append(r.Proved, fmt.Sprintf(format, args...)) }
 	if b.OwnKey {
@@ -108,12 +125,23 @@ func bundleProved(r *fileReport, b *bundle.Report) {
 	}
 	proved("the counts, times and sources that the file states are those of the events in it")
 	proved("the log itself, at #%d, says that %s was given exactly this as the answer to exactly that question", b.Receipt.Position, b.Receipt.Actor)
-	if b.Cosigned > 0 {
+	switch {
+	case b.Cosigned > 0 && witnessed:
+		proved("enough witnesses, as the policy says, co-signed the log at %d events, which is the same history: %s", b.Cosigned, seen(b))
+	case b.Cosigned > 0:
 		proved("the checkpoint at %d events, which others are said to have co-signed, is of the same history", b.Cosigned)
 	}
 }
 
-func bundleNotProved(r *fileReport, b *bundle.Report) {
+// seen says how much of the prefix the witnesses saw.
+func seen(b *bundle.Report) string {
+	if b.Cosigned >= b.Coverage.Size {
+		return "they saw no other, and it covers all that this file was made of"
+	}
+	return fmt.Sprintf("they saw no other of its first %d events", b.Cosigned)
+}
+
+func bundleNotProved(r *fileReport, b *bundle.Report, witnessed bool) {
 	c := &b.Coverage
 	not := func(text string) { r.NotProved = append(r.NotProved, text) }
 	if r.Holds() {
@@ -129,11 +157,15 @@ func bundleNotProved(r *fileReport, b *bundle.Report) {
 		if b.Late > 0 {
 			not(fmt.Sprintf("why %s are erased: that was recorded after the prefix that was exported", many(b.Late, "event")))
 		}
-		if b.Cosigned > 0 {
-			not("the signatures of others, whose keys are not known here")
+		switch {
+		case witnessed && b.Cosigned < c.Size:
+			not(fmt.Sprintf("that others were shown the same log from event %d on", b.Cosigned))
+		case !witnessed && b.Cosigned > 0:
+			not(fmt.Sprintf("that others were shown the same log: the co-signatures of %s count for who trusts them, give --witness-policy", several(b.Cosigners)))
+		case !witnessed:
+			not("that others were shown the same log: compare the checkpoint with one that somebody else holds")
 		}
 	}
 	not("that events recorded later do not correct or retract these")
-	not("that others were shown the same log: compare the checkpoint with one that somebody else holds")
 	not("that what the producers said is true, or all they should have said")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/note"
@@ -52,8 +53,12 @@ func (m Made) Event(actor, remark string) (events.Event, error) {
 	return e, err
 }
 
-// batch is how many events are in memory at once.
-const batch = 128
+// batch is how many events are looked at together, and page how many are read
+// at once.
+const (
+	batch = 128
+	page  = 4 * batch
+)
 
 // cachedTiles is how many tiles are kept for proofs. A walk along the trail
 // needs a few of each level.
@@ -229,29 +234,32 @@ func (x *exporter) each(f func([]events.Recorded) error) error {
 
 // query walks through all that a filter takes.
 func (x *exporter) query(filter trail.Filter, f func([]events.Recorded) error) error {
-	for c := (trail.Cursor{Limit: batch}); ; {
-		page, err := x.trail.Query(x.ctx, filter, c)
+	for c := (trail.Cursor{Limit: page}); ; {
+		found, err := x.trail.Query(x.ctx, filter, c)
 		if err != nil {
 			return err
 		}
-		if err := f(page.Events); err != nil || !page.More {
-			return err
+		for part := range slices.Chunk(found.Events, batch) {
+			if err := f(part); err != nil {
+				return err
+			}
 		}
-		c = page.Next
+		if !found.More {
+			return nil
+		}
+		c = found.Next
 	}
 }
 
 func (x *exporter) at(positions []int64, f func([]events.Recorded) error) error {
-	for len(positions) > 0 {
-		n := min(len(positions), batch)
-		evs, err := x.trail.ByPositions(x.ctx, positions[:n])
+	for part := range slices.Chunk(positions, batch) {
+		evs, err := x.trail.ByPositions(x.ctx, part)
 		if err != nil {
 			return err
 		}
 		if err := f(evs); err != nil {
 			return err
 		}
-		positions = positions[n:]
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ type Report struct {
 	Sources   []Source `json:"sources"`
 	Cosigned  int64    `json:"cosigned_size,omitempty"`      // size of the checkpoint that others signed
 	Cosigners []string `json:"cosigners_claimed,omitempty"`  // who signed it, as it says; not checked
+	Note      []byte   `json:"-"`                            // the checkpoint that others signed
 	Late      int64    `json:"erased_after_prefix,omitzero"` // erased events whose erasure is recorded after the prefix
 	Receipt   Receipt  `json:"receipt"`
 }
@@ -226,7 +227,7 @@ func (v *verifier) cosigned() error {
 	if err != nil {
 		return err
 	}
-	v.report.Cosigned = c.Size
+	v.report.Cosigned, v.report.Note = c.Size, signed
 	if v.report.Cosigners, err = cosigners(signed, v.ring); err != nil {
 		return v.fault("%v", err)
 	}
