@@ -34,15 +34,12 @@ func (v *verification) proved() []string {
 	if n := len(r.Keys); n > 1 {
 		proved = append(proved, fmt.Sprintf("its key was rotated %d times, each time recorded and signed under both keys, from %s to %s; each checkpoint is signed by the key that was right for its size", n-1, r.Keys[0].Public, r.Keys[n-1].Public))
 	}
-	if r.Erased > 0 {
-		proved = append(proved, r.erasedText())
-	}
 	if !v.opts.NoIndex {
 		proved = append(proved, "no source and id stands for two events, and columns and key index agree with the bytes")
 	}
 	if r.Erased > 0 {
-		proved[1] = strings.Replace(proved[1], "their stored bytes are", "their stored bytes, but of the erased ones, are", 1)
-		proved = append(proved, fmt.Sprintf("%d events had their content erased, as a redaction.applied says of each: their places and hashes are those that were sealed", r.Erased))
+		proved[1] = strings.Replace(proved[1], "their stored bytes are", "their stored bytes, but of those that were erased, are", 1)
+		proved = append(proved, r.erasedText())
 	}
 	if r.Elsewhere > 0 {
 		proved = append(proved, fmt.Sprintf("the trail continues each of the %d checkpoints from elsewhere: nothing up to them was changed or cut off", r.Elsewhere))
