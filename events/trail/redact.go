@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
@@ -28,6 +30,8 @@ type Redaction struct {
 	// others. With them, those stories show that something of them was erased.
 	Unlinked bool
 }
+
+const maxBasis = 2000
 
 // MaxRedacted is how many events one redaction may name.
 const MaxRedacted = 1000
@@ -100,6 +104,9 @@ type planned struct {
 func (t *Trail) planRedaction(ctx context.Context, r Redaction) ([]planned, error) {
 	if strings.TrimSpace(r.Basis) == "" {
 		return nil, errors.New("a redaction needs its legal basis")
+	}
+	if len(r.Basis) > maxBasis || strings.ContainsFunc(r.Basis, unicode.IsControl) || !utf8.ValidString(r.Basis) {
+		return nil, fmt.Errorf("a legal basis is one line of at most %d bytes", maxBasis)
 	}
 	positions := slices.Clone(r.Positions)
 	slices.Sort(positions)

@@ -24,7 +24,7 @@ func personal(t *testing.T, id string) events.Event {
 	return trailtest.Event(t, id, "note.added", trailtest.Key(events.KindIncident, "n"), trailtest.Key(events.KindChange, secretChange),
 		func(e *events.Event) {
 			e.AuthID = secretActor
-			e.Data = []byte(`{"text":"` + secret + ` pressed the button"}`)
+			e.Data = []byte(`{"text":"` + secret + ` pressed \u0000 the \"button\"","type":"dev.daybook.key.rotated.v1"}`)
 		})
 }
 
@@ -205,8 +205,10 @@ func TestRedactRefuses(t *testing.T) {
 				t.Errorf("%v: %v", positions, err)
 			}
 		}
-		if _, err := tr.Redact(ctx, trail.Redaction{Positions: []int64{2}, Basis: " "}); err == nil {
-			t.Error("without a basis")
+		for _, basis := range []string{" ", "two\nlines", "a\x00b", "\xff", strings.Repeat("x", 3000)} {
+			if _, err := tr.Redact(ctx, trail.Redaction{Positions: []int64{2}, Basis: basis}); err == nil {
+				t.Errorf("with the basis %q", basis[:min(len(basis), 20)])
+			}
 		}
 		if r, err := tr.Get(ctx, 2); err != nil || r.Erased != nil {
 			t.Errorf("a refused redaction erased: %v", err)
