@@ -130,8 +130,11 @@ func (w *witnessServer) run(cmd *cobra.Command) (err error) {
 		return errors.Join(err, srv.Close())
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "The witness %s is open: %s, for %d logs\n", key.Name(), url, len(w.logs))
-	fmt.Fprintf(out, "  policy line: witness NAME %s %s\n", key.Public(), url)
+	fmt.Fprintf(out, "The witness %s is open: %s\n", key.Name(), url)
+	for _, l := range w.logs {
+		fmt.Fprintf(out, "  log:    %s\n", clean(l.Origin))
+	}
+	fmt.Fprintf(out, "  policy: witness NAME %s %s\n", key.Public(), url)
 	select {
 	case <-cmd.Context().Done():
 	case err := <-failed:

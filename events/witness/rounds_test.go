@@ -370,3 +370,55 @@ func TestHolders(t *testing.T) {
 		t.Errorf("away: %v", err)
 	}
 }
+
+// A oneLease is held by one at a time.
+type oneLease chan struct{}
+
+func (l oneLease) Acquire(ctx context.Context, _ string) (context.Context, func(), error) {
+	select {
+	case l <- struct{}{}:
+		return ctx, func() { <-l }, nil
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+}
+
+// TestOneServerAsks has two servers of a trail, of which the one with the lease
+// asks; both show what comes of it, and the other goes on when the first ends.
+func TestOneServerAsks(t *testing.T) {
+	tr := trailtest.Open(t, trailtest.SQLite(t))
+	key := newWitnessKey(t, "witness.example/w1")
+	w := start(t, t.TempDir(), key, tr.PublicKey())
+	var asking [2]*scripted
+	var rounds [2]*witness.Rounds
+	var stops [2]func()
+	lease := make(oneLease, 1)
+	policy := ""
+	for i := range asking {
+		asking[i] = newScripted(t, w.srv.Config.Handler.ServeHTTP)
+		policy = fmt.Sprintf("witness w1 %s %s\nquorum w1\n", key.Public(), asking[i].URL)
+		rounds[i], stops[i] = run(t, witness.RoundsOptions{Trail: tr, Policy: parsePolicy(t, policy), Lease: lease})
+		published(t, tr, rounds[0], policy)
+	}
+	trailtest.Append(t, tr, trailtest.Notes(t, "n", 5)...)
+	for _, r := range rounds {
+		published(t, tr, r, policy)
+	}
+	if asking[0].called() < 2 || asking[1].called() != 0 {
+		t.Errorf("asked %d and %d times", asking[0].called(), asking[1].called())
+	}
+	stops[0]()
+	trailtest.Append(t, tr, trailtest.Notes(t, "more", 5)...)
+	published(t, tr, rounds[1], policy)
+
+	// Without anybody who asks, it shows after a while.
+	stops[1]()
+	trailtest.Append(t, tr, trailtest.Notes(t, "late", 3)...)
+	idle, err := witness.NewRounds(witness.RoundsOptions{Trail: tr, Policy: parsePolicy(t, policy), Clock: func() time.Time { return time.Now().Add(time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := idle.Degraded(t.Context()); !strings.Contains(d["witness policy"], "the 3 newest events") {
+		t.Errorf("an hour later: %v", d)
+	}
+}
