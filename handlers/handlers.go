@@ -16,6 +16,10 @@
 //	            each has its own result, by index (batch) or line (one a line)
 //	either      400 401 408 413 415 the request itself · 503 try again · 507 no room
 //
+// The log itself is at /checkpoint and /tile/…, by C2SP tlog-checkpoint and
+// tlog-tiles, up to the published checkpoint and no further. Those two are open
+// to everybody where Deps.PublicLog says so; then all that is recorded is.
+//
 // Nothing of a batch is recorded unless its JSON array is whole. Lines are
 // recorded as they come; where the body ends early, the answer says from which
 // line on nothing was recorded. Sending anything again is always safe.

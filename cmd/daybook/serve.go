@@ -63,6 +63,9 @@ func (s *Server) announce(out io.Writer) {
 	fmt.Fprintf(out, "  data:    %s\n", where)
 	fmt.Fprintf(out, "  record:  POST %s/v1/events\n", s.URL())
 	fmt.Fprintf(out, "  read:    GET  %s/v1/events, /v1/stories/…, /v1/stats/…, /v1/reports/…\n", s.URL())
+	if s.settings.PublicLog {
+		fmt.Fprintf(out, "  log:     GET  %s/checkpoint, /tile/…, by anybody, without a token\n", s.URL())
+	}
 	fmt.Fprintf(out, "  health:  GET  %s/healthz, /readyz\n", s.URL())
 	if s.AdminToken != "" {
 		fmt.Fprintf(out, "  token:   %s\n", s.AdminToken)

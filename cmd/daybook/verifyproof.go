@@ -52,7 +52,8 @@ func verifyProof(cmd *cobra.Command, name, public string) error {
 	if err != nil {
 		r.fault("%v", err)
 	}
-	cosigners := cosignersOf(p.Checkpoint, c.Origin)
+	origin, _ := p.Claims()
+	cosigners := cosignersOf(p.Checkpoint, origin)
 	fields["cosigners"] = cosigners
 	if r.Holds() && policy != nil {
 		ring, err := seal.NewKeyring(public, p.Rotations...)
