@@ -12,6 +12,9 @@
 //     often it is sent; with other content the first is kept, and the ledger
 //     says so in a conflict.observed.
 //
-// It never changes or removes what it holds. [Verify] recomputes everything
+// It never changes or removes what it holds, but that [Trail.Redact] can erase
+// what an event says: the ledger first records which and why, and the place and
+// the hash stay. Readers get such an event with its Erased set and nothing else;
+// the log's entry bundles hold an empty entry for it. [Verify] recomputes everything
 // from the stored bytes and names the first position that does not fit.
 package trail
