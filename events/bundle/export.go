@@ -110,7 +110,7 @@ func (x *exporter) body() (err error) {
 		return err
 	}
 	if len(x.head.Checkpoint) == 0 {
-		return fmt.Errorf("no checkpoint was signed of just the first %d events, and the key that could sign one has been replaced; ask as of a time, or of all that there is", x.rq.Size)
+		return fmt.Errorf("%w: no checkpoint was signed of just the first %d events, and the key that could sign one has been replaced; ask as of a time, or of all that there is", trail.ErrNoProof, x.rq.Size)
 	}
 	x.tally = newTally(x.head.Size, encode(x.head.Root))
 	x.out.write([]byte(preamble))
@@ -326,7 +326,7 @@ func (x *exporter) prove(leaf seal.Hash, position, size int64, root seal.Hash) (
 		return nil, err
 	}
 	if err := seal.CheckInclusion(leaf, position, size, root, proof); err != nil {
-		return nil, fmt.Errorf("the event stored at #%d is not the one that was sealed, run `daybook verify`: %w", position, err)
+		return nil, fmt.Errorf("%w: the event at #%d: %w", trail.ErrAltered, position, err)
 	}
 	return proof, nil
 }
@@ -349,16 +349,18 @@ func (x *exporter) gaps() error {
 	})
 }
 
-// receipt has the export recorded and writes the event that says so, under the
-// first checkpoint that covers it or a later one.
+// receipt has the export recorded and writes the event that says so, under a
+// checkpoint that covers it.
 func (x *exporter) receipt() error {
 	position, err := x.rq.Record(x.ctx, x.made)
 	if err != nil {
 		return err
 	}
-	head, err := x.trail.HeadAt(x.ctx, position+1)
+	// That of the head was signed when it was committed; the one that ends with
+	// the receipt may never have been, and its key be replaced since.
+	head, err := x.trail.Head(x.ctx)
 	if err == nil && head.Checkpoint == nil {
-		head, err = x.trail.Head(x.ctx) // the key was rotated just now
+		err = fmt.Errorf("%w: the head has no checkpoint", trail.ErrAltered)
 	}
 	if err != nil {
 		return err
