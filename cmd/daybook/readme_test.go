@@ -68,12 +68,17 @@ func TestReadme(t *testing.T) {
 		"curl":     {`"position"`},
 		"timeline": {"4"},
 		"read":     {"killswitch.engaged", "INC-1", "4 min", "15 min"},
+		"audit":    {"Everything fits", "continues each of the 1 checkpoints from elsewhere", "Who could cheat", "Not proved"},
+		"offline":  {"event-3.tlog-proof", "the log has this event at position 3", "each of the 5 events is in the log", "the holder of the key signed"},
 	} {
 		for _, fact := range facts {
 			if !strings.Contains(said[block], fact) {
 				t.Errorf("the commands of %s do not show %q:\n%s", block, fact, said[block])
 			}
 		}
+	}
+	if sums := regexp.MustCompile(`[0-9a-f]{64}`).FindAllString(said["byhand"], -1); len(sums) != 2 || sums[0] != sums[1] {
+		t.Errorf("an event's hash is not what its tile has:\n%s", said["byhand"])
 	}
 	stop()
 	if code := <-done; code != exitDone {

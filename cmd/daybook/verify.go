@@ -26,14 +26,14 @@ up to them was cut off or rewritten since. It names the first bad position, and
 says what it proved, who could have cheated it, and what it cannot prove.
 
 Given files, it checks each of them instead, away from the trail and without a
-network, with nothing but the log's first public key: saved checkpoints, and the
-proof files of daybook prove.
+network, with nothing but the log's first public key: saved checkpoints,
+proof files of daybook prove, and bundles of daybook export.
 
 The exit code is 3 when something does not fit, 1 when that cannot be told.`,
 		Example: `  daybook verify
   daybook verify --public-key log.pub --checkpoint last-month.txt --checkpoint saved/
   daybook verify --from 1000000 --no-index
-  daybook verify --public-key 'daybook.example/3f9a+1f2e3d4c+AX…' last-month.txt
+  daybook verify --public-key 'daybook.example/3f9a+1f2e3d4c+AX…' last-month.txt event-42.tlog-proof inc-7.daybook
   daybook verify --json`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, files []string) (err error) {
