@@ -23,7 +23,8 @@ administrator, once.
 An interrupt (Ctrl-C) lets requests under way finish; a second one stops at once.`,
 		Example: `  daybook serve
   daybook serve --listen 0.0.0.0:7733 --data-dir /var/lib/daybook
-  daybook serve --database-url postgres://daybook@db/daybook --nats-url nats://broker:4222`,
+  daybook serve --database-url postgres://daybook@db/daybook --nats-url nats://broker:4222
+  daybook serve --checkpoint-sink /mnt/elsewhere/checkpoint --witness-policy policy.txt`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			level := slog.LevelInfo

@@ -30,7 +30,15 @@ logs that are not Daybook's.
 
 A witness needs little: a directory with its key and a small file for each log.
 The directory must never be brought back from an older copy: the witness would
-forget what it has signed.`,
+forget what it has signed.
+
+The log's own server is told of its witnesses, and of how many are enough, by a
+policy file (C2SP tlog-policy) with the line that each witness prints:
+
+  witness w1 witness.example.com/w1+5a6b7c8d+BA… https://witness.example.com
+  witness w2 other.example.org/w+1a2b3c4d+BA…    https://other.example.org
+  group enough any w1 w2
+  quorum enough`,
 		Example: `  daybook witness serve --name witness.example.com/w1 --log "$(cat payments.vkey)"
   daybook witness show
   daybook serve --witness-policy policy.txt`,

@@ -68,7 +68,7 @@ type Sender struct {
 // A place is a sink and how it stands with it.
 type place struct {
 	sink Sink
-	turn sync.Mutex // held while something is sent
+	turn chan struct{} // holds a token while something is sent
 
 	mu        sync.Mutex // guards what follows
 	sent      []byte     // what it is known to hold
@@ -100,7 +100,7 @@ func NewSender(o SenderOptions) (*Sender, error) {
 			return nil, fmt.Errorf("the checkpoint sink %s is given twice", sink.Name())
 		}
 		seen[sink.Name()] = true
-		s.places = append(s.places, &place{sink: sink})
+		s.places = append(s.places, &place{sink: sink, turn: make(chan struct{}, 1)})
 	}
 	var err error
 	s.m, err = newMetrics(o.Registerer)
@@ -139,8 +139,12 @@ func (s *Sender) keepSending(ctx context.Context, p *place) {
 // send brings the newest checkpoint to a place, if it does not hold it yet, and
 // returns how many attempts in a row have come to nothing.
 func (s *Sender) send(ctx context.Context, p *place) int {
-	p.turn.Lock()
-	defer p.turn.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return 1
+	}
 	note, size, err := s.o.Log.Newest(ctx)
 	if err != nil {
 		s.o.Logger.Debug("no checkpoint to send", "error", err)

@@ -3,6 +3,7 @@ package witness
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -72,7 +73,8 @@ func lastOf(ctx context.Context, tr *trail.Trail, witness string) (int64, error)
 
 // with adds co-signatures to a signed checkpoint. Those of known witnesses that
 // do not verify are left out, since a note with a bad signature by a known key
-// is not one; others are added as they are, for whoever knows the witness.
+// is not one, nor with a line that is no signature; others are added as they
+// are, for whoever knows the witness.
 func with(signed []byte, rows []Cosignature, known map[string]note.Verifier) []byte {
 	text, _, ok := bytes.Cut(signed, []byte("\n\n"))
 	if !ok {
@@ -83,11 +85,14 @@ func with(signed []byte, rows []Cosignature, known map[string]note.Verifier) []b
 		if !isLine(c.Line) {
 			continue
 		}
+		alone := append(append(bytes.Clone(text), "\n\n"...), c.Line...)
+		var by []note.Verifier
 		if v := known[c.Witness]; v != nil {
-			alone := append(append(bytes.Clone(text), "\n\n"...), c.Line...)
-			if _, err := note.Open(alone, note.VerifierList(v)); err != nil {
-				continue
-			}
+			by = append(by, v)
+		}
+		_, err := note.Open(alone, note.VerifierList(by...))
+		if _, unverified := errors.AsType[*note.UnverifiedNoteError](err); err != nil && (!unverified || by != nil) {
+			continue
 		}
 		if !strings.Contains(string(out), c.Line) {
 			out = append(out, c.Line...)

@@ -145,6 +145,21 @@ func TestRounds(t *testing.T) {
 		published(t, tr, first, policy)
 		published(t, tr, second, policy)
 
+		// What somebody put among the rows spoils no checkpoint.
+		err = tr.Write(t.Context(), func(tx *sqlx.Tx) error {
+			for i, line := range []string{"— other.example !!!\n", "— other.example AAAA\n", "— two\nlines AAAAAAAAAAAA\n", "nothing", ""} {
+				const q = `INSERT INTO cosignatures (size, witness, line, signed_s) VALUES (708, ?, ?, 1)`
+				if _, err := tx.Exec(tx.Rebind(q), fmt.Sprint("other.example+", i), line); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		published(t, tr, first, policy)
+
 		// Without a policy the newest is shown, with all there is of it; so it is
 		// to sinks.
 		plain, err := witness.NewRounds(witness.RoundsOptions{Trail: tr})
