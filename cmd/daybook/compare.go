@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/daybookhq/daybook/events/sink"
@@ -18,16 +19,16 @@ const (
 
 // newGuard makes the comparison of the trail with what others hold of it: the
 // sinks, the witnesses and, where there is one, the stream.
-func newGuard(l *ledger, st *stream.Service) (*trail.Guard, error) {
-	g := &trail.Guard{Trail: l.trail, Logger: l.log}
-	switch l.settings.Compare {
+func newGuard(t *trail.Trail, s settings, st *stream.Service, log *slog.Logger) (*trail.Guard, error) {
+	g := &trail.Guard{Trail: t, Logger: log}
+	switch s.Compare {
 	case "", compareTry:
 	case compareMust:
 		g.Must = true
 	default:
-		return nil, usagef("--compare takes %s or %s, not %q", compareTry, compareMust, l.settings.Compare)
+		return nil, usagef("--compare takes %s or %s, not %q", compareTry, compareMust, s.Compare)
 	}
-	held, err := holders(l.settings, l.trail)
+	held, err := holders(s, t)
 	if err != nil {
 		return nil, err
 	}
@@ -53,14 +54,14 @@ func compareHeld(ctx context.Context, t *trail.Trail, h sink.Held) error {
 	return t.Compare(ctx, h.Name(), note, size)
 }
 
-// commandPatience is how long a command that opens the ledger by itself waits
-// for those who hold its checkpoints.
+// commandPatience is how long it waits for those who hold its checkpoints.
 const commandPatience = 2 * time.Second
 
-// compare is the comparison of a command that is about to append without a
-// server.
-func (l *ledger) compare(ctx context.Context) error {
-	g, err := newGuard(l, nil)
+// compareNow asks those who need no broker, for a command that is about to
+// append without a server, or for a start that is about to make a trail in an
+// empty database under the key of an older one.
+func compareNow(ctx context.Context, t *trail.Trail, s settings, log *slog.Logger) error {
+	g, err := newGuard(t, s, nil, log)
 	if err != nil || len(g.Comparers) == 0 {
 		return err
 	}

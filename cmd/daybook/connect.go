@@ -84,7 +84,7 @@ func nearby(ctx context.Context, s settings, command string, reads bool) (*sessi
 		return nil, err
 	}
 	if !reads {
-		if err := l.compare(ctx); err != nil {
+		if err := compareNow(ctx, l.trail, s, l.log); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}

@@ -59,8 +59,13 @@ func openLedger(ctx context.Context, s settings, command string, log *slog.Logge
 }
 
 func (l *ledger) open(ctx context.Context) (err error) {
-	l.trail, err = trail.Open(ctx, l.trailOptions())
-	if err != nil {
+	opts := l.trailOptions()
+	opts.Compare = func(ctx context.Context, t *trail.Trail) {
+		if err := compareNow(ctx, t, l.settings, l.log); err != nil {
+			l.log.Warn("cannot compare an empty database with what others hold", "error", err)
+		}
+	}
+	if l.trail, err = trail.Open(ctx, opts); err != nil {
 		return err
 	}
 	if l.publish, err = newPublisher(l); err != nil {

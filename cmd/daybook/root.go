@@ -77,7 +77,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 		{"run", []*cobra.Command{newServeCmd(), newDemoCmd(), newMigrateCmd(), newWitnessCmd()}},
 		{"write", []*cobra.Command{newRecordCmd(), newNoteCmd(), newImportCmd()}},
 		{"read", []*cobra.Command{newTrailCmd(), newProveCmd(), newExportCmd(), newReportCmd(), newStatsCmd(), newEventsCmd()}},
-		{"keep", []*cobra.Command{newVerifyCmd(), newRedactCmd(), newKeysCmd(), newProjectionsCmd(), newTokenCmd(), newBenchCmd(), newVersionCmd()}},
+		{"keep", []*cobra.Command{newVerifyCmd(), newRedactCmd(), newKeysCmd(), newRecoverCmd(), newProjectionsCmd(), newTokenCmd(), newBenchCmd(), newVersionCmd()}},
 	} {
 		for _, c := range g.cmds {
 			c.GroupID = g.id

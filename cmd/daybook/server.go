@@ -67,7 +67,7 @@ func (s *Server) start(ctx, background context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("starting the stream: %w", err)
 	}
-	if s.guard, err = newGuard(s.ledger, s.stream); err != nil {
+	if s.guard, err = newGuard(s.trail, s.settings, s.stream, s.log); err != nil {
 		return err
 	}
 	s.guard.Start(ctx) // before anything can be appended

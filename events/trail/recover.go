@@ -135,7 +135,8 @@ func (r *Recovery) Close() (err error) {
 func (r *Recovery) Trail() *Trail { return r.trail }
 
 // Hold adds a checkpoint that somebody held. One that this log did not sign is
-// an error; one that is known already is not.
+// an error; one that is known already is not. Where two of one size have two
+// roots, nothing can be brought back, as the plan will say.
 func (r *Recovery) Hold(ctx context.Context, from string, note []byte) error {
 	c, err := r.open(note)
 	if err != nil {
@@ -144,13 +145,14 @@ func (r *Recovery) Hold(ctx context.Context, from string, note []byte) error {
 	if c.Size == 0 {
 		return nil
 	}
+	h := heldCheckpoint{c, from, note}
 	if old, ok := r.held[c.Size]; ok {
-		if old.Root != c.Root {
-			return fmt.Errorf("the log signed two histories of %d events, one is held by %s, the other by %s: there is nothing that a recovery could bring back; start a successor", c.Size, old.from, from)
+		if old.Root != c.Root && r.forked == nil {
+			h.from = old.from + " and " + from + " hold two"
+			r.forked = &h
 		}
 		return nil
 	}
-	h := heldCheckpoint{c, from, note}
 	if c.Size <= r.head.Size {
 		if r.forked != nil && r.forked.Size <= c.Size {
 			return nil

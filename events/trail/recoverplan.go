@@ -28,9 +28,9 @@ type Plan struct {
 	Wrong int64 `json:"wrong,omitempty"`
 
 	// Forked is the size of a held checkpoint that the database itself does not
-	// extend, and Differs the first position where it was seen to hold another
-	// event than a tail does; 0 and -1 if there is none. Then nothing can be
-	// brought back.
+	// extend, or of which there are two, and Differs the first position where
+	// the database was seen to hold another event than a tail does; 0 and -1 if
+	// there is none. Then nothing can be brought back.
 	Forked   int64  `json:"forked,omitempty"`
 	ForkedBy string `json:"forked_by,omitempty"`
 	Differs  int64  `json:"differs"`
