@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -453,4 +455,63 @@ func TestWhatIsComparedBeforeTheFirstEvent(t *testing.T) {
 	if status, body := get(t, srv, "/readyz", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "--compare must") || !strings.Contains(body, "do not answer") {
 		t.Fatalf("%d %s", status, body)
 	}
+}
+
+// TestRecoverSurvivesSIGKILL kills recover at random moments and runs it again
+// until it is done.
+func TestRecoverSurvivesSIGKILL(t *testing.T) {
+	t.Parallel()
+	trailtest.Each(t, func(t *testing.T, o trail.Options) {
+		t.Parallel()
+		tr := trailtest.Open(t, o)
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		backup := trailtest.Copy(t, o)
+		tr = trailtest.Open(t, o)
+		for i := range 60 {
+			trailtest.Append(t, tr, trailtest.Notes(t, fmt.Sprint("lost", i), 100)...)
+		}
+		head, err := tr.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := o.DataDir
+		if o.DatabaseURL != "" {
+			from = o.DatabaseURL
+		}
+		args := []string{"recover", "--from", from, "--apply", "--data-dir", backup.DataDir}
+		if o.DatabaseURL != "" {
+			args = append(args, "--database-url", backup.DatabaseURL, "--allow-owner")
+		}
+		random := mathrand.New(mathrand.NewPCG(5, 9))
+		killed := 0
+		for done := false; !done; {
+			cmd := exec.Command("daybook", args...)
+			var said bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &said, &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if killed < 12 {
+				time.Sleep(time.Duration(20*killed+random.IntN(40)) * time.Millisecond) // the random moment
+				cmd.Process.Kill()
+				killed++
+			}
+			err := cmd.Wait()
+			if done = err == nil; !done && cmd.ProcessState.Exited() {
+				t.Fatalf("%v: %s", err, said.String())
+			}
+		}
+		back := trailtest.Open(t, backup)
+		trailtest.Check(t, back)
+		again, err := back.Head(t.Context())
+		if err != nil || again.Root != head.Root || again.Size != head.Size {
+			t.Fatalf("%d events of %d, %v", again.Size, head.Size, err)
+		}
+		left, _ := filepath.Glob(filepath.Join(backup.DataDir, "recover-*"))
+		if len(left) > 0 {
+			t.Fatalf("left behind: %v", left)
+		}
+	})
 }
