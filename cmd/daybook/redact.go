@@ -248,7 +248,7 @@ func tellDone(w io.Writer, done []trail.Redacted, a aftermath) error {
 			fmt.Fprintf(&b, "#%d was erased already, by #%d\n", d.Position, d.By)
 			continue
 		}
-		fmt.Fprintf(&b, "#%d is erased, as #%d says; its leaf hash %s stays\n", d.Position, d.By, d.Leaf)
+		fmt.Fprintf(&b, "#%d is erased, as #%d says; its leaf hash %s stays\n", d.Position, d.By, client.Hash(d.Leaf))
 		if len(d.Gone) > 0 {
 			fmt.Fprintf(&b, "  with it %d %s that no other event has\n", len(d.Gone), plural(len(d.Gone), "key", "keys"))
 		}

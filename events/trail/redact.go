@@ -50,8 +50,11 @@ type Redacted struct {
 }
 
 // PlanRedaction says what [Trail.Redact] would do, and changes nothing. The
-// error says what may not be erased, and why.
+// error says what may not be erased, or by whom not, and why.
 func (t *Trail) PlanRedaction(ctx context.Context, r Redaction) ([]Redacted, error) {
+	if err := t.mayErase(ctx); err != nil {
+		return nil, err
+	}
 	plan, err := t.planRedaction(ctx, r)
 	if err != nil {
 		return nil, err
