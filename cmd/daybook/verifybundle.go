@@ -107,15 +107,15 @@ func bundleProved(r *fileReport, b *bundle.Report, witnessed bool) {
 	if b.OwnKey {
 		proved("nothing about the log you may have in mind: without --public-key, what follows is about the log whose key the file itself names")
 	}
-	switch {
-	case c.Events == c.Erased:
-	case c.Events == 1:
+	switch n := c.Events - c.Erased; n {
+	case 0:
+	case 1:
 		proved("the event is in the log, at its position, byte for byte as it was recorded")
 	default:
-		proved("each of the %d events is in the log, at its position, byte for byte as it was recorded", c.Events-c.Erased)
+		proved("each of the %d events is in the log, at its position, byte for byte as it was recorded", n)
 	}
 	if c.Erased > 0 {
-		proved("%s of the log had a content that is erased: the place is proved, the content is gone", many(c.Erased, "further place"))
+		proved("%s of the log had a content that was erased: place proved, content erased", many(c.Erased, "place"))
 	}
 	if c.Whole {
 		proved("nothing is left out: these are all of the log's first %d events", c.Size)
