@@ -18,7 +18,8 @@ import (
 
 // TestTwoServersOnOneTrail runs two servers on one Postgres and one broker. Both
 // take writes, each sees what the other took, a token of one works at the other
-// and stops working there when it is revoked here.
+// and stops working there when it is revoked here. One of them has the trail
+// witnessed, and both show that.
 func TestTwoServersOnOneTrail(t *testing.T) {
 	database := trailtest.Postgres(t)
 	broker, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true})
@@ -31,11 +32,12 @@ func TestTwoServersOnOneTrail(t *testing.T) {
 		t.Fatal("the broker did not start")
 	}
 	key := filepath.Join(t.TempDir(), "signing.key")
+	others := aWitness(t, key)
 	var servers [2]*Server
 	for i := range servers {
 		servers[i] = runServer(t, settings{
 			DataDir: filepath.Join(t.TempDir(), fmt.Sprint("node", i)), DatabaseURL: database, NATSURL: broker.ClientURL(),
-			SigningKey: key, AllowOwner: true, Listen: "127.0.0.1:0",
+			SigningKey: key, AllowOwner: true, Listen: "127.0.0.1:0", Elsewhere: others,
 		})
 	}
 	if servers[0].AdminToken == "" || servers[1].AdminToken != "" {
@@ -108,6 +110,7 @@ func TestTwoServersOnOneTrail(t *testing.T) {
 	}
 	eventually(t, "a token revoked at one server is useless at the other", func() bool { return read() != nil })
 
+	checkWitnessed(t, servers[:]...)
 	report, err := servers[0].trail.Verify(t.Context(), trail.VerifyOptions{})
 	if err != nil || !report.OK() {
 		t.Fatalf("%+v, %v", report, err)
