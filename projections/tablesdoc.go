@@ -37,7 +37,8 @@ WHERE needed AND done_us IS NULL AND due_us < unixepoch('now') * 1000000;
 
 What is unknown is NULL, never zero. Text is as it was recorded, but for U+0000,
 which SQL text cannot hold and which stands as U+FFFD. Retracted events are in no
-table; corrected ones stand as corrected.
+table; corrected ones stand as corrected. When the content of an event is erased,
+all tables are emptied at once and filled again without it.
 `)
 	for _, m := range models(Options{}.withDefaults()) {
 		d := m.describe()
