@@ -21,8 +21,8 @@ func newTokenCmd() *cobra.Command {
 and stored only as a hash. Issuing and revoking are events of the trail.
 
 Roles: recorder (write events of the sources it is given), reader (read events,
-statistics and documents), auditor (a reader who also sees the state of the
-ledger), admin (everything).`,
+statistics and documents), auditor (a reader who also exports, which is written
+down, and sees the state of the ledger), admin (everything).`,
 		Example: `  daybook token issue ci --role recorder --source '/ci/*' --expires 90d
   daybook token list
   daybook token revoke ci`,

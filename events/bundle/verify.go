@@ -412,20 +412,32 @@ func (v *verifier) wrong(line, position int64, format string, args ...any) error
 
 // amends makes sure that every event of a group is tied to the first.
 func (v *verifier) amends(group []member) error {
+	if len(group) == 1 {
+		return nil
+	}
+	about := map[events.Identity][]int{} // what amends each
 	tied := make([]bool, len(group))
-	tied[0] = true
-	for more := true; more; {
-		more = false
-		for i := range group {
-			if tied[i] {
-				continue
-			}
-			for j := range group {
-				if tied[j] && (slices.Contains(group[i].targets, group[j].identity) || j == 0 && group[i].erases) {
-					tied[i], more = true, true
-					break
-				}
-			}
+	var next []int
+	tie := func(i int) {
+		if !tied[i] {
+			tied[i] = true
+			next = append(next, i)
+		}
+	}
+	tie(0)
+	for i := range group {
+		for _, target := range group[i].targets {
+			about[target] = append(about[target], i)
+		}
+		if group[i].erases {
+			tie(i)
+		}
+	}
+	for len(next) > 0 {
+		i := next[len(next)-1]
+		next = next[:len(next)-1]
+		for _, j := range about[group[i].identity] {
+			tie(j)
 		}
 	}
 	if i := slices.Index(tied, false); i >= 0 {
