@@ -21,10 +21,7 @@ func SplitCheckpoints(file []byte) ([][]byte, error) {
 	if len(file) > MaxSavedBytes {
 		return nil, fmt.Errorf("%d bytes of saved checkpoints, at most %d are read", len(file), MaxSavedBytes)
 	}
-	file = bytes.ReplaceAll(file, []byte("\r\n"), []byte("\n"))
-	if len(file) > 0 && file[len(file)-1] != '\n' {
-		file = append(bytes.Clone(file), '\n')
-	}
+	file = unixLines(file)
 	const (
 		between = iota
 		text
@@ -72,4 +69,13 @@ func SplitCheckpoints(file []byte) ([][]byte, error) {
 		return nil, errors.New("there is no checkpoint in it")
 	}
 	return notes, nil
+}
+
+// unixLines ends every line in one LF and nothing before it.
+func unixLines(file []byte) []byte {
+	out := make([]byte, 0, len(file)+1)
+	for line := range bytes.Lines(file) {
+		out = append(append(out, bytes.TrimRight(line, "\r\n")...), '\n')
+	}
+	return out
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"slices"
 	"strings"
 
@@ -131,12 +132,15 @@ func appendPostings(dst []int64, first int64, more string) (_ []int64, odd bool)
 	if more == "" {
 		return dst, false
 	}
+	if more[0] != '[' && more[0] != '{' {
+		return dst, true
+	}
 	last, n, digits := int64(0), int64(0), 0
 	for i := 1; i < len(more); i++ {
 		switch c := more[i]; {
 		case c >= '0' && c <= '9' && digits < 10:
 			n, digits = 10*n+int64(c-'0'), digits+1
-		case digits > 0 && n > last && (c == ',' && i < len(more)-1 || (c == ']' || c == '}') && i == len(more)-1):
+		case digits > 0 && n > last && n <= math.MaxInt32 && (c == ',' && i < len(more)-1 || (c == ']' || c == '}') && i == len(more)-1):
 			dst = append(dst, first+n)
 			last, n, digits = n, 0, 0
 		default:
