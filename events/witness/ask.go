@@ -19,7 +19,7 @@ import (
 // maxAnswerBytes is the most that is read of a witness's answer.
 const maxAnswerBytes = 64 << 10
 
-// ahead is how far a witness's clock may be before this one's.
+// aheadOfUs is how far a witness's clock may be before this one's.
 const aheadOfUs = 10 * time.Minute
 
 // A heldError is a witness's answer that it holds a tree of another size than
@@ -28,6 +28,15 @@ type heldError struct{ size int64 }
 
 func (e *heldError) Error() string { return fmt.Sprintf("it holds a checkpoint of %d events", e.size) }
 
+// refusals are the answers by which the protocol has a witness refuse.
+var refusals = map[int]string{
+	http.StatusBadRequest:          "it does not understand the request",
+	http.StatusForbidden:           "it knows no key that signed the checkpoint",
+	http.StatusNotFound:            "it does not know this log, or its address in the policy is not the right one",
+	http.StatusConflict:            "it says that the checkpoint contradicts what it holds",
+	http.StatusUnprocessableEntity: "it says that the checkpoint does not continue what it holds",
+}
+
 // A RefusedError is a witness's answer that it will not co-sign.
 type RefusedError struct {
 	Status int    // of the HTTP answer
@@ -35,17 +44,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	what := map[int]string{
-		http.StatusBadRequest:          "it does not understand the request",
-		http.StatusForbidden:           "it knows no key that signed the checkpoint",
-		http.StatusNotFound:            "it does not know this log, or its address in the policy is not the right one",
-		http.StatusConflict:            "it says that the checkpoint contradicts what it holds",
-		http.StatusUnprocessableEntity: "it says that the checkpoint does not continue what it holds",
-	}[e.Status]
-	if what == "" {
-		what = "it refused"
-	}
-	what = fmt.Sprintf("%s (HTTP %d)", what, e.Status)
+	what := fmt.Sprintf("%s (HTTP %d)", refusals[e.Status], e.Status)
 	if e.Said != "" {
 		what += fmt.Sprintf("; it said %q", e.Said)
 	}
@@ -100,7 +99,7 @@ func (w *Witness) ask(ctx context.Context, client *http.Client, req *Request, te
 		return none, &heldError{size}
 	case status == http.StatusTooManyRequests:
 		return none, errors.New("it says that it is asked too often (HTTP 429)")
-	case status >= 400 && status < 500:
+	case refusals[status] != "":
 		return none, &RefusedError{status, said(body)}
 	default:
 		return none, fmt.Errorf("it answered HTTP %d", status)

@@ -5,9 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-
 	"net/http"
+	"time"
 
 	"github.com/daybookhq/daybook/events/sink"
 )

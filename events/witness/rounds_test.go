@@ -256,6 +256,7 @@ func TestWitnessesThatDoNotCosign(t *testing.T) {
 		{"409 without a size", status(409, "12"), "contradicts what it holds", true},
 		{"misunderstood", status(400, ""), "does not understand", true},
 		{"too often", status(429, "later"), "asked too often", false},
+		{"behind a door", status(401, "who goes there"), "HTTP 401", false},
 		{"broken", status(500, "oops"), "HTTP 500", false},
 		{"elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, imposter.srv.URL, 307) }, "HTTP 307", false},
 		{"empty", status(200, ""), "not made of signature lines", false},
