@@ -24,7 +24,7 @@ import (
 // be one history, and each life must hold at least what the one before answered.
 func TestWitnessSurvivesSIGKILL(t *testing.T) {
 	t.Parallel()
-	kills := 40
+	kills := 20
 	if testing.Short() {
 		kills = 4
 	}
