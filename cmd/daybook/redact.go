@@ -234,6 +234,7 @@ func (r *redaction) afterwards(ctx context.Context, done []trail.Redacted) (a af
 		a.Cleaned = true
 	}
 	a.NotErased = append(a.NotErased,
+		"other events that repeat what these said: look for it with `daybook trail list --text`",
 		"backups and snapshots of the database, and what a disk keeps of blocks that were overwritten",
 		"exports, proof files and documents that were given out, and what consumers and webhooks were told",
 		"entry bundles of the log's tiles that somebody fetched or cached",

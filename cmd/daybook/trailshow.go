@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -22,13 +21,9 @@ func newTrailShowCmd() *cobra.Command {
   daybook trail show 42 --json | sha256sum`,
 		Args: arguments(1, -1, "one POSITION or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var positions []int64
-			for _, a := range args {
-				n, err := strconv.ParseInt(strings.TrimPrefix(a, "#"), 10, 64)
-				if err != nil || n < 0 {
-					return usagef("%q is no position; positions are 0, 1, 2 …", a)
-				}
-				positions = append(positions, n)
+			positions, err := positionsOf(args)
+			if err != nil {
+				return err
 			}
 			return with(cmd, true, func(ctx context.Context, c *session) error {
 				for i, n := range positions {
