@@ -28,7 +28,11 @@ func newGuard(t *trail.Trail, s settings, st *stream.Service, log *slog.Logger) 
 	default:
 		return nil, usagef("--compare takes %s or %s, not %q", compareTry, compareMust, s.Compare)
 	}
-	held, err := holders(s, t)
+	var broker sink.Broker
+	if st != nil {
+		broker = st.Broker()
+	}
+	held, err := holders(s, t, broker)
 	if err != nil {
 		return nil, err
 	}

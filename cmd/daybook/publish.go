@@ -86,10 +86,10 @@ func (e elsewhere) open(broker sink.Broker) ([]sink.Sink, error) {
 	return all, nil
 }
 
-// holders are all who can be asked, before the broker is there, for the newest
-// checkpoint of a trail that reached them.
-func holders(s settings, t *trail.Trail) ([]sink.Held, error) {
-	sinks, err := s.Elsewhere.open(nil)
+// holders are all who can be asked for the newest checkpoint of a trail that
+// reached them; without a broker, all but its subjects.
+func holders(s settings, t *trail.Trail, broker sink.Broker) ([]sink.Held, error) {
+	sinks, err := s.Elsewhere.open(broker)
 	if err != nil {
 		return nil, err
 	}

@@ -192,7 +192,7 @@ func gatherHeld(ctx context.Context, s settings, r *trail.Recovery, o recoverOpt
 			return err
 		}
 	}
-	held, err := holders(s, r.Trail())
+	held, err := holders(s, r.Trail(), nil)
 	if err != nil {
 		return err
 	}
