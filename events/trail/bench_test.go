@@ -16,16 +16,11 @@ import (
 // typical is an event of about 600 recorded bytes with an actor and four keys:
 // two that many events have, one that some have, one that few have.
 func typical(tb testing.TB, n int64) events.Event {
-	e, err := events.Event{
-		ID: fmt.Sprintf("run-%d", n), Source: "/ci/deployments", Type: events.FullType("change.shipped"),
-		Time: time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second), AuthID: fmt.Sprintf("u-%d", n%200),
-		Keys: []events.Key{
-			{Kind: events.KindChange, Value: fmt.Sprintf("CH-%d", n/8)}, {Kind: events.KindEnvironment, Value: "production"},
-			{Kind: events.KindRegion, Value: fmt.Sprintf("eu-%d", n%8)}, {Kind: events.KindService, Value: fmt.Sprintf("service-%d", n%100)},
-		},
-		DataContentType: "application/json",
-		Data:            []byte(fmt.Sprintf(`{"version":"v2026.3.%d","previous_version":"v2026.3.%d","exposure":25,"shipper":"deploy-bot","note":"The quick brown fox jumps over the lazy dog."}`, n, n-1)),
-	}.Checked()
+	b := fmt.Appendf(nil, `{"specversion":"1.0","id":"run-%d","source":"/ci/deployments","type":"dev.daybook.change.shipped.v1","time":"`, n)
+	b = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second).AppendFormat(b, time.RFC3339)
+	b = fmt.Appendf(b, `","datacontenttype":"application/json","authid":"u-%d","change":"CH-%d","environment":"production","region":"eu-%d","service":"service-%d",`, n%200, n/8, n%8, n%100)
+	b = fmt.Appendf(b, `"data":{"version":"v2026.3.%d","previous_version":"v2026.3.%d","exposure":25,"shipper":"deploy-bot","note":"The quick brown fox jumps over the lazy dog."}}`, n, n-1)
+	e, err := events.Parse(b)
 	if err != nil {
 		tb.Fatal(err)
 	}

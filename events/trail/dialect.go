@@ -39,6 +39,8 @@ type store interface {
 	// write inserts everything of one pool and moves the head, if it still
 	// stands where it was; otherwise moved is false.
 	write(context.Context, *sqlx.Tx, *writing) (moved bool, err error)
+	// list adds events to the key index and notes in the head that it has them.
+	list(context.Context, *sqlx.Tx, *listing) error
 }
 
 type headRow struct {
@@ -47,10 +49,11 @@ type headRow struct {
 	Root      []byte `db:"root"`
 	Origin    string `db:"origin"`
 	PublicKey string `db:"public_key"`
+	Listed    int64  `db:"listed"`
 	Redacted  int64  `db:"redacted"` // how many events are erased
 }
 
-const selectHead = `SELECT size, ledger_us, root, origin, public_key,
+const selectHead = `SELECT size, ledger_us, root, origin, public_key, listed,
 	(SELECT coalesce(max(number), 0) FROM redactions) AS redacted FROM head WHERE id = 1`
 
 type keptRow struct {
@@ -63,9 +66,9 @@ type keptRow struct {
 // writing is what one pool adds to the trail.
 type writing struct {
 	from       int64 // the head before it
+	listed     int64 // how many events the key index lists
+	redacted   int64 // how many events are erased
 	events     []eventRow
-	keys       []keyRow
-	postings   []postingRow
 	tiles      []seal.Tile
 	size       int64 // the head after it
 	ledgerUS   int64
@@ -78,6 +81,7 @@ type eventRow struct {
 	identity   events.Identity
 	happenedUS int64
 	body       string
+	keys       []hashedKey // what it is found under
 }
 
 type keyRow struct {
@@ -86,7 +90,7 @@ type keyRow struct {
 	first int64
 }
 
-// A postingRow is the positions of one key in one append.
+// A postingRow is the positions of one key that are listed together.
 type postingRow struct {
 	hash   int64
 	first  int64

@@ -26,6 +26,7 @@ type Trail struct {
 	following  sync.Mutex  // held while key files change places
 
 	intake intake
+	recent recent
 	done   chan struct{} // closed when the sequencer has ended
 	cancel context.CancelFunc
 

@@ -73,6 +73,12 @@ type Options struct {
 	MaxPoolEvents int
 	MaxPoolBytes  int
 
+	// ListEvery is how many events the key index may lack before they are added
+	// to it, together; ListAfter is after which time fewer are. Until then
+	// searches look through them. Defaults: 8,192 events, 2 s.
+	ListEvery int
+	ListAfter time.Duration
+
 	// RetryFor is how long an append keeps trying while the database cannot be
 	// reached, before its callers get an error. Default: 10 s.
 	RetryFor time.Duration
@@ -100,6 +106,8 @@ func (o Options) withDefaults() Options {
 	}
 	o.MaxPoolEvents = cmp.Or(o.MaxPoolEvents, 4096)
 	o.MaxPoolBytes = cmp.Or(o.MaxPoolBytes, 8<<20)
+	o.ListEvery = cmp.Or(o.ListEvery, 8192)
+	o.ListAfter = cmp.Or(o.ListAfter, 2*time.Second)
 	o.RetryFor = cmp.Or(o.RetryFor, 10*time.Second)
 	o.Poll = cmp.Or(o.Poll, 250*time.Millisecond)
 	return o

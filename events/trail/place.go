@@ -75,8 +75,8 @@ func (p *placing) add(writer string, e *entry, salt [16]byte) Receipt {
 		identity:   e.identity,
 		happenedUS: e.event.Time.UnixMicro(),
 		body:       string(p.record),
+		keys:       e.keys,
 	})
-	p.packer.add(position, e.keys, &p.known)
 	r := Receipt{Position: position, LeafHash: leaf, LedgerTime: p.at}
 	p.seen[e.identity] = &placed{receipt: r, body: e.event.Body()}
 	return r

@@ -235,26 +235,6 @@ func (s *postgresStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (mov
 	if err != nil {
 		return false, fmt.Errorf("copy events: %w", err)
 	}
-	err = copyIn(ctx, tx, copyPostings, len(w.postings), func(dst []any, i int) []any {
-		p := &w.postings[i]
-		if len(p.others) == 0 {
-			return append(dst, p.hash, p.first, nil)
-		}
-		return append(dst, p.hash, p.first, p.packed("{}").String)
-	})
-	if err != nil {
-		return false, fmt.Errorf("copy postings: %w", err)
-	}
-	if n := len(w.keys); n > 0 {
-		kinds, values := make(pq.StringArray, n), make(pq.StringArray, n)
-		hashes, firsts := make(pq.Int64Array, n), make(pq.Int64Array, n)
-		for i, k := range w.keys {
-			kinds[i], values[i], hashes[i], firsts[i] = string(k.key.Kind), k.key.Value, k.hash, k.first
-		}
-		if _, err := tx.Stmtx(s.addKeys).ExecContext(ctx, kinds, values, hashes, firsts); err != nil {
-			return false, fmt.Errorf("insert keys: %w", err)
-		}
-	}
 	levels, indexes := make(pq.Int64Array, len(w.tiles)), make(pq.Int64Array, len(w.tiles))
 	hashes := make(pq.ByteaArray, len(w.tiles))
 	for i, t := range w.tiles {
@@ -266,6 +246,33 @@ func (s *postgresStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (mov
 	}
 	n, err := res.RowsAffected()
 	return n == 1, err
+}
+
+func (s *postgresStore) list(ctx context.Context, tx *sqlx.Tx, l *listing) error {
+	err := copyIn(ctx, tx, copyPostings, len(l.postings), func(dst []any, i int) []any {
+		p := &l.postings[i]
+		if len(p.others) == 0 {
+			return append(dst, p.hash, p.first, nil)
+		}
+		return append(dst, p.hash, p.first, p.packed("{}").String)
+	})
+	if err != nil {
+		return fmt.Errorf("copy postings: %w", err)
+	}
+	if n := len(l.keys); n > 0 {
+		kinds, values := make(pq.StringArray, n), make(pq.StringArray, n)
+		hashes, firsts := make(pq.Int64Array, n), make(pq.Int64Array, n)
+		for i, k := range l.keys {
+			kinds[i], values[i], hashes[i], firsts[i] = string(k.key.Kind), k.key.Value, k.hash, k.first
+		}
+		if _, err := tx.Stmtx(s.addKeys).ExecContext(ctx, kinds, values, hashes, firsts); err != nil {
+			return fmt.Errorf("insert keys: %w", err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE head SET listed = $1 WHERE id = 1`, l.to); err != nil {
+		return fmt.Errorf("note what the key index lists: %w", err)
+	}
+	return nil
 }
 
 func copyIn(ctx context.Context, tx *sqlx.Tx, query string, n int, args func(dst []any, i int) []any) error {

@@ -11,7 +11,7 @@ import (
 )
 
 // maxPostings is the most positions that one row of postings holds. It keeps a
-// row within a database page however large the append was.
+// row within a database page however many events are listed at once.
 const maxPostings = 256
 
 // keyHash is the number that stands for a key in postings, so that no look-up
@@ -47,32 +47,22 @@ func hashKeys(e *events.Event, scratch []events.Key) []hashedKey {
 	return keys
 }
 
-// A packer collects the postings and the new keys of one append.
+// A packer collects the postings of events that are listed together.
 type packer struct {
 	byHash map[int64]int32 // index of the key's open row in rows
 	rows   []postingRow
-	fresh  map[digest]struct{} // keys not known to have a row
-	keys   []keyRow            // their rows
 }
 
 func (p *packer) reset() {
 	if p.byHash == nil {
-		p.byHash, p.fresh = make(map[int64]int32), make(map[digest]struct{})
+		p.byHash = make(map[int64]int32)
 	}
 	clear(p.byHash)
-	clear(p.fresh)
-	p.rows, p.keys = p.rows[:0], p.keys[:0]
+	p.rows = p.rows[:0]
 }
 
-func (p *packer) add(position int64, keys []hashedKey, known *knownKeys) {
-	for _, k := range keys {
-		hash := k.digest.hash()
-		if !known.has(k.digest) {
-			if _, ok := p.fresh[k.digest]; !ok {
-				p.fresh[k.digest] = struct{}{}
-				p.keys = append(p.keys, keyRow{k.key, hash, position})
-			}
-		}
+func (p *packer) add(position int64, hashes []int64) {
+	for _, hash := range hashes {
 		i, open := p.byHash[hash]
 		if open && len(p.rows[i].others) < maxPostings-1 {
 			row := &p.rows[i]

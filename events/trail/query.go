@@ -123,15 +123,16 @@ type search struct {
 	size     int64
 	from, to int64 // positions from (included) to (excluded) can match
 	match    matcher
+	unlisted unlisted // what the newest events, which no walk through the index finds, have
 	walks    []walk // positions in all of these can match; none means every position
 }
 
 func (t *Trail) search(ctx context.Context, f Filter) (*search, error) {
-	head, err := t.readHead(ctx)
+	head, u, err := t.readUnlisted(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &search{trail: t, newest: f.Newest, size: head.Size, match: newMatcher(f)}
+	s := &search{trail: t, newest: f.Newest, size: head.Size, match: newMatcher(f), unlisted: u}
 	if f.Before > 0 {
 		s.size = min(s.size, f.Before)
 	}
@@ -149,10 +150,10 @@ func (t *Trail) search(ctx context.Context, f Filter) (*search, error) {
 		s.to = min(s.to, to)
 	}
 	for _, k := range s.match.keys {
-		s.walks = append(s.walks, t.walkKey(ctx, k, f.Newest))
+		s.walks = append(s.walks, s.walkKey(ctx, k))
 	}
 	if len(f.Types) > 0 {
-		w, err := t.walkTypes(ctx, &s.match, f.Newest)
+		w, err := s.walkTypes(ctx)
 		if err != nil {
 			return nil, err
 		}

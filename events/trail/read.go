@@ -310,12 +310,26 @@ func (t *Trail) ByIdentity(ctx context.Context, ids []events.Identity) (map[even
 // KeysOf lists the values that keys of a kind have had, in byte order,
 // beginning after the one given.
 func (t *Trail) KeysOf(ctx context.Context, kind events.Kind, after string, limit int) ([]string, error) {
+	_, u, err := t.readUnlisted(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var values []string
 	query := t.reader.Rebind(`SELECT value FROM keys WHERE kind = ? AND value > ? ORDER BY value LIMIT ?`)
 	if err := t.reader.SelectContext(ctx, &values, query, string(kind), after, limit); err != nil {
 		return nil, fmt.Errorf("list the %ss: %w", kind, t.classify(err))
 	}
-	return values, nil
+	listed := len(values)
+	for _, k := range u.fresh {
+		if k.key.Kind == kind && k.key.Value > after {
+			values = append(values, k.key.Value)
+		}
+	}
+	if len(values) > listed {
+		slices.Sort(values)
+		values = slices.Compact(values)
+	}
+	return values[:min(limit, len(values))], nil
 }
 
 // Positions returns the positions before a given one whose events have any of
@@ -323,11 +337,19 @@ func (t *Trail) KeysOf(ctx context.Context, kind events.Kind, after string, limi
 // none out, and one that does not belong is possible only where two keys share
 // a 64-bit hash.
 func (t *Trail) Positions(ctx context.Context, keys []events.Key, before int64) ([]int64, error) {
-	var all []int64
-	for chunk := range slices.Chunk(keys, readChunk) {
+	_, u, err := t.readUnlisted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	hashes := make([]int64, len(keys))
+	for i, k := range keys {
+		hashes[i] = keyHash(k)
+	}
+	all := u.positions(nil, hashes...)
+	for chunk := range slices.Chunk(hashes, readChunk) {
 		args := make([]any, 0, len(chunk)+1)
-		for _, k := range chunk {
-			args = append(args, keyHash(k))
+		for _, hash := range chunk {
+			args = append(args, hash)
 		}
 		args = append(args, before)
 		var rows []struct {
@@ -336,7 +358,7 @@ func (t *Trail) Positions(ctx context.Context, keys []events.Key, before int64) 
 		}
 		query := `SELECT first, more FROM postings WHERE hash IN (?` + strings.Repeat(`,?`, len(chunk)-1) + `) AND first < ?`
 		if err := t.reader.SelectContext(ctx, &rows, t.reader.Rebind(query), args...); err != nil {
-			return nil, fmt.Errorf("look up %s and others: %w", chunk[0], t.classify(err))
+			return nil, fmt.Errorf("look up %s and others: %w", keys[0], t.classify(err))
 		}
 		for _, r := range rows {
 			var err error

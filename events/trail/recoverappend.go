@@ -112,7 +112,6 @@ func (r *Recovery) append(ctx context.Context, evs []events.Recorded, root seal.
 func (r *Recovery) write(ctx context.Context, tx *sqlx.Tx, tree *seal.Tree, head *headRow, key **seal.Key, evs []events.Recorded) error {
 	w := &writing{from: head.Size, size: head.Size + int64(len(evs)), ledgerUS: evs[0].LedgerTime.UnixMicro()}
 	leaves := make([]seal.Hash, len(evs))
-	r.seq.packer.reset()
 	for i := range evs {
 		e := &evs[i]
 		leaves[i] = seal.LeafHash(e.Bytes)
@@ -122,11 +121,9 @@ func (r *Recovery) write(ctx context.Context, tx *sqlx.Tx, tree *seal.Tree, head
 			happenedUS: e.Time.UnixMicro(),
 			body:       string(e.Bytes),
 		})
-		r.seq.packer.add(e.Position, hashKeys(&e.Event, nil), &r.seq.known)
 	}
 	w.tiles = tree.Append(leaves)
 	w.root = tree.Root()
-	w.keys, w.postings = r.seq.packer.keys, r.seq.packer.sorted()
 	next, err := r.sign(w, *key, &evs[0])
 	if err != nil {
 		return err

@@ -21,14 +21,14 @@ type sequencer struct {
 	// it has to be read. Another server may have moved the head since, which is
 	// seen under the head's lock.
 	tree  *seal.Tree
-	known knownKeys
-	// redacted is how many events were erased when known was empty: keys that
-	// only those had are listed no more.
-	redacted int64
 	// cautious is for how many more pools duplicates are looked for beforehand.
 	// While none come, the unique index is left to find them: a pool that has
 	// one after all is undone and done again.
 	cautious int
+	// unlisted is how many events the key index does not list, as of the last
+	// commit of this process.
+	unlisted int64
+	patience time.Time // until then the index is left as it is: it could not be written
 	packer   packer
 	record   []byte
 	salts    []byte
@@ -43,18 +43,34 @@ func (e errStopped) Error() string   { return ErrStopped.Error() + ": " + e.erro
 // run takes pools until the intake is closed and empty. Whoever waits for a
 // pool gets an answer, whatever happens.
 func (s *sequencer) run(ctx context.Context) {
-	in := &s.trail.intake
-	for range in.waiting {
+	in, opts := &s.trail.intake, &s.trail.opts
+	listing := time.After(opts.ListAfter) // a server that was killed may have left something to list
+	for {
+		select {
+		case <-in.waiting:
+		case <-listing:
+			listing = nil
+			s.list(ctx)
+			continue
+		}
 		p, closed := in.take()
 		if n := len(p.batches); n > 0 {
 			began := time.Now()
 			p.err = s.commitAll(ctx, p)
 			close(p.done)
+			if s.unlisted >= int64(opts.ListEvery) {
+				s.list(ctx)
+			} else if s.unlisted > 0 && listing == nil {
+				listing = time.After(opts.ListAfter)
+			}
 			if n += in.count(); n >= gatherFrom && !closed {
 				in.gather(n*9/10, min(time.Since(began)/4, gatherMost))
 			}
 		}
 		if closed {
+			if s.unlisted > 0 && s.tree != nil { // the last commit was well
+				s.list(ctx)
+			}
 			return
 		}
 	}
@@ -212,9 +228,6 @@ func (s *sequencer) begin(ctx context.Context) (*sqlx.Tx, headRow, error) {
 			return nil, head, err
 		}
 	}
-	if head.Redacted != s.redacted {
-		s.known, s.redacted = knownKeys{}, head.Redacted
-	}
 	return tx, head, nil
 }
 
@@ -244,9 +257,8 @@ func (s *sequencer) settle(batches []*batch, a *attempt) {
 		b.receipts, rest = rest[:len(b.entries):len(b.entries)], rest[len(b.entries):]
 	}
 	s.tree = a.tree
-	for _, k := range a.w.keys {
-		s.known.add(keyDigest(k.key))
-	}
+	s.trail.recent.appended(a.w)
+	s.unlisted = a.w.size - a.w.listed
 	s.trail.moved(a.w.size)
 }
 
@@ -304,7 +316,7 @@ func (s *sequencer) prepare(ctx context.Context, tx *sqlx.Tx, head headRow, batc
 	us := max(t.opts.Clock().UnixMicro(), head.LedgerUS)
 	p := &placing{
 		sequencer: s,
-		w:         &writing{from: head.Size, size: head.Size, ledgerUS: us, events: make([]eventRow, 0, n)},
+		w:         &writing{from: head.Size, size: head.Size, listed: head.Listed, redacted: head.Redacted, ledgerUS: us, events: make([]eventRow, 0, n)},
 		at:        time.UnixMicro(us).UTC(),
 		seen:      seen,
 		leaves:    make([]seal.Hash, 0, n),
@@ -312,7 +324,6 @@ func (s *sequencer) prepare(ctx context.Context, tx *sqlx.Tx, head headRow, batc
 	if s.salts, err = readSalts(t.opts.Rand, s.salts, n); err != nil {
 		return nil, err
 	}
-	s.packer.reset()
 	receipts := make([]Receipt, 0, n)
 	for _, b := range batches {
 		for i := range b.entries {
@@ -326,7 +337,6 @@ func (s *sequencer) prepare(ctx context.Context, tx *sqlx.Tx, head headRow, batc
 	w := p.w
 	w.tiles = tree.Append(p.leaves)
 	w.root = tree.Root()
-	w.keys, w.postings = s.packer.keys, s.packer.sorted()
 	if len(w.events) > 0 {
 		if w.checkpoint, err = t.signer().Sign(w.size, w.root); err != nil {
 			return nil, errStopped{err}

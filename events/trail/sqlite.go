@@ -117,7 +117,7 @@ func (s *sqliteStore) lockHead(ctx context.Context, tx *sqlx.Tx) (h headRow, err
 }
 
 // Rows per statement. Larger ones save calls, until binding them costs more.
-var sqliteChunks = []int{64, 8, 1}
+var sqliteChunks = []int{64, 32, 16, 8, 4, 2, 1}
 
 // The statements of an append, in the parts that [sqliteStore.each] takes. OR
 // FAIL spares SQLite preparing to undo one statement: where one fails, the
@@ -190,34 +190,47 @@ func (s *sqliteStore) kept(ctx context.Context, tx *sqlx.Tx, ids []events.Identi
 	return rows, err
 }
 
-func (s *sqliteStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (moved bool, err error) {
+// inserter returns what inserts n rows, args appending the arguments of row i.
+func (s *sqliteStore) inserter(ctx context.Context, tx *sqlx.Tx) func(parts [3]string, n int, args func([]any, int) []any) error {
 	exec := func(stmt *sqlx.Stmt, args []any) error {
 		_, err := stmt.ExecContext(ctx, args...)
 		return err
 	}
-	insert := func(parts [3]string, n int, args func([]any, int) []any) error {
+	return func(parts [3]string, n int, args func([]any, int) []any) error {
 		if err := s.each(tx, parts, n, args, exec); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(strings.TrimSuffix(parts[0], " VALUES ")), err)
 		}
 		return nil
 	}
-	err = insert(sqliteEvents, len(w.events), func(dst []any, i int) []any {
-		e := &w.events[i]
-		return append(dst, e.position, e.identity[:], e.happenedUS, w.ledgerUS, e.body)
-	})
-	if err != nil {
-		return false, err
-	}
-	err = insert(sqliteKeys, len(w.keys), func(dst []any, i int) []any {
-		k := &w.keys[i]
+}
+
+func (s *sqliteStore) list(ctx context.Context, tx *sqlx.Tx, l *listing) error {
+	insert := s.inserter(ctx, tx)
+	err := insert(sqliteKeys, len(l.keys), func(dst []any, i int) []any {
+		k := &l.keys[i]
 		return append(dst, string(k.key.Kind), k.key.Value, k.hash, k.first)
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
-	err = insert(sqlitePostings, len(w.postings), func(dst []any, i int) []any {
-		p := &w.postings[i]
+	err = insert(sqlitePostings, len(l.postings), func(dst []any, i int) []any {
+		p := &l.postings[i]
 		return append(dst, p.hash, p.first, p.packed("[]"))
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE head SET listed = ? WHERE id = 1`, l.to); err != nil {
+		return fmt.Errorf("note what the key index lists: %w", err)
+	}
+	return nil
+}
+
+func (s *sqliteStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (moved bool, err error) {
+	insert := s.inserter(ctx, tx)
+	err = insert(sqliteEvents, len(w.events), func(dst []any, i int) []any {
+		e := &w.events[i]
+		return append(dst, e.position, e.identity[:], e.happenedUS, w.ledgerUS, e.body)
 	})
 	if err != nil {
 		return false, err

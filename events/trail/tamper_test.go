@@ -88,6 +88,7 @@ func (a *attack) swap(x, y int64) {
 var pools = []int{10, 300, 1, 1, 400, 88} // 801 events; checkpoints at 1, 11, 311, 312, 313, 713, 801
 
 func writePools(t *testing.T, o trail.Options) [][]byte {
+	o.ListEvery = 1 // the rows of the index end where the pools end
 	tr := trailtest.Open(t, o)
 	var heads [][]byte
 	for i, n := range pools {
@@ -146,6 +147,10 @@ func TestTamperingIsNamed(t *testing.T) {
 		{"an index row removed", func(a *attack) { a.do(`DELETE FROM postings WHERE ` + posting + ` AND first = 11`) }, 11, "does not list it under incident/p1"},
 		{"an index row shortened", func(a *attack) { a.do(`UPDATE postings SET more = NULL WHERE ` + posting + ` AND first = 11`) }, 12, "does not list it"},
 		{"an index row added", func(a *attack) { a.do(`INSERT INTO postings SELECT hash, 700, NULL FROM keys WHERE value = 'p1'`) }, 700, "a key that it does not have"},
+		{"an index row ahead of what is listed", func(a *attack) {
+			a.do(`INSERT INTO postings SELECT hash, 801, NULL FROM keys WHERE value = 'p1'`)
+		}, 801, "lists 801 events only"},
+		{"what is listed understated", func(a *attack) { a.do(`UPDATE head SET listed = 800`) }, 800, "lists 800 events only"},
 		{"a key removed", func(a *attack) { a.do(`DELETE FROM keys WHERE value = 'p4'`) }, 313, "incident/p4 is not listed"},
 		{"a key's hash changed", func(a *attack) { a.do(`UPDATE keys SET hash = hash + 1 WHERE value = 'p4'`) }, 313, "wrong hash"},
 		{"a key added", func(a *attack) {
@@ -238,7 +243,7 @@ func TestShortenedTrailNeedsACheckpointFromElsewhere(t *testing.T) {
 		a.do(`DELETE FROM tiles WHERE level = 0 AND idx > 1`)
 		a.do(`UPDATE tiles SET hashes = substr(hashes, 1, ?) WHERE level = 0 AND idx = 1`, (size-256)*32)
 		a.do(`UPDATE tiles SET hashes = substr(hashes, 1, 32) WHERE level = 1`)
-		a.do(`UPDATE head SET size = ?, root = ?, ledger_us = (SELECT max(ledger_us) FROM events)`, size, c.Root[:])
+		a.do(`UPDATE head SET size = ?, listed = ?, root = ?, ledger_us = (SELECT max(ledger_us) FROM events)`, size, size, c.Root[:])
 		a.Close()
 
 		r, err := trail.Verify(t.Context(), o, trail.VerifyOptions{})
@@ -288,13 +293,17 @@ func TestGuardsRefuseChanges(t *testing.T) {
 	trailtest.Each(t, func(t *testing.T, o trail.Options) {
 		tr := trailtest.Open(t, o)
 		trailtest.Append(t, tr, trailtest.Notes(t, "n", 300)...)
+		if err := tr.Close(); err != nil { // with all in the key index
+			t.Fatal(err)
+		}
+		tr = trailtest.Open(t, o)
 		statements := []string{
 			`UPDATE events SET body = 'x' WHERE position = 1`, `DELETE FROM events WHERE position = 1`,
 			`UPDATE checkpoints SET note = 'x'`, `DELETE FROM checkpoints`,
 			`UPDATE keys SET first = 0`, `DELETE FROM keys`,
 			`UPDATE postings SET more = NULL`, `DELETE FROM postings`,
 			`UPDATE tiles SET idx = idx + 7`, `DELETE FROM tiles`,
-			`UPDATE head SET size = size - 1`, `UPDATE head SET origin = 'other'`, `DELETE FROM head`,
+			`UPDATE head SET size = size - 1`, `UPDATE head SET listed = listed - 1`, `UPDATE head SET listed = size + 1`, `UPDATE head SET origin = 'other'`, `DELETE FROM head`,
 		}
 		if o.DatabaseURL != "" {
 			for _, table := range []string{"events", "checkpoints", "keys", "postings", "tiles", "head"} {
@@ -304,7 +313,9 @@ func TestGuardsRefuseChanges(t *testing.T) {
 		if o.DatabaseURL == "" {
 			statements = append(statements, `INSERT OR REPLACE INTO checkpoints SELECT size, 'other' FROM checkpoints LIMIT 1`,
 				`INSERT OR REPLACE INTO tiles SELECT level, idx, x'00' FROM tiles`,
-				`INSERT OR REPLACE INTO head SELECT id, size + 1, ledger_us, root, origin, public_key FROM head`)
+				`INSERT OR REPLACE INTO head SELECT id, size + 1, ledger_us, root, origin, public_key, listed FROM head`,
+				`INSERT OR REPLACE INTO postings SELECT hash, first, NULL FROM postings`,
+				`INSERT INTO postings SELECT hash, 17, NULL FROM postings WHERE first = 0`)
 		}
 		for _, query := range statements {
 			err := tr.Write(t.Context(), func(tx *sqlx.Tx) error {
@@ -313,6 +324,15 @@ func TestGuardsRefuseChanges(t *testing.T) {
 			})
 			if err == nil {
 				t.Errorf("%s was let through", query)
+			}
+		}
+		if o.DatabaseURL == "" { // does nothing
+			err := tr.Write(t.Context(), func(tx *sqlx.Tx) error {
+				_, err := tx.Exec(`INSERT OR REPLACE INTO keys SELECT kind, value, hash + 1, first FROM keys`)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
 			}
 		}
 		if r := trailtest.Check(t, tr); len(r.Notes) > 0 {

@@ -108,6 +108,10 @@ func (v *verification) run(ctx context.Context) error {
 		return err
 	}
 	r := &v.report
+	if l := v.head.Listed; l < 0 || l > v.head.Size {
+		r.fault(0, "the head row says that the key index lists %d events of %d", l, v.head.Size)
+		v.head.Listed = v.head.Size
+	}
 	r.Origin, r.Size, r.PublicKey = v.head.Origin, v.head.Size, v.head.PublicKey
 	if v.opts.PublicKey != "" {
 		r.PublicKey = strings.TrimSpace(v.opts.PublicKey)
@@ -178,6 +182,9 @@ func (v *verification) event(ctx context.Context, row *rawEvent, x *examination)
 			r.fault(p, "the ledger time runs backwards")
 		}
 		for _, k := range x.keys {
+			if p >= v.head.Listed {
+				break
+			}
 			v.postings.expect(k.digest.hash(), p)
 		}
 		v.identities.expect(e.Identity(), p)

@@ -16,6 +16,7 @@ import (
 type looker struct {
 	trail      *Trail
 	sealOnly   bool // the bytes alone, not what stands beside them
+	listed     int64 // how many events the key index lists
 	postings   postingSums
 	identities identitySum
 	keys       []events.Key
@@ -111,6 +112,9 @@ func (l *looker) row(c *chunk, row []driver.Value) bool {
 		return false
 	}
 	c.identities += l.identities.of(id, p)
+	if p >= l.listed {
+		return true
+	}
 	l.keys = e.IndexKeys(l.keys[:0])
 	sum := &c.postings[int(p>>l.postings.shift)-c.firstPostings]
 	for _, k := range l.keys {

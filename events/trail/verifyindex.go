@@ -36,16 +36,19 @@ func (s *postingSums) expect(hash, position int64) {
 	s.expected[position>>s.shift] += maphash.Comparable(s.seed, posting{hash, position})
 }
 
-// index checks that each event is found under each of its keys and under no
-// other. An index that hides an event is as bad as a missing one.
+// index checks that each event that the index lists is found under each of its
+// keys and under no other. An index that hides an event is as bad as a missing
+// one. Of the newest events, which it does not list, it must not say anything.
 func (v *verification) index(ctx context.Context) error {
-	s, size := &v.postings, v.head.Size
-	err := v.trail.eachPosting(ctx, func(hash, first, last int64, positions []int64) {
-		if first <= last {
+	s, from, size := &v.postings, v.report.From, v.head.Listed
+	last := int64(-1)
+	err := v.trail.eachPosting(ctx, func(hash, first, before int64, positions []int64) {
+		if first <= before {
 			v.report.fault(first, "the rows of the key index overlap there")
 		}
 		for _, p := range positions {
-			if p >= 0 && p < size {
+			last = max(last, p)
+			if p >= from && p < size {
 				s.actual[p>>s.shift] += maphash.Comparable(s.seed, posting{hash, p})
 			} else if p < 0 {
 				v.report.fault(0, "the key index lists the position %d", p)
@@ -57,10 +60,17 @@ func (v *verification) index(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
+	now, err := v.trail.readHead(ctx) // after it: a server may be listing more
+	if err != nil {
+		return err
+	}
+	if last >= now.Listed {
+		v.report.fault(last, "the key index has it under a key, though the head row says that it lists %d events only", now.Listed)
+	}
 	for i := range s.expected {
 		if s.expected[i] != s.actual[i] {
 			// Looking closer costs a walk over the index; the first is enough.
-			if err := v.indexRange(ctx, int64(i)<<s.shift, min(int64(i+1)<<s.shift, size)); err != nil {
+			if err := v.indexRange(ctx, max(int64(i)<<s.shift, from), min(int64(i+1)<<s.shift, size)); err != nil {
 				return err
 			}
 			break
@@ -86,7 +96,7 @@ func (v *verification) indexRange(ctx context.Context, from, to int64) error {
 			names[k.digest.hash()] = k.key
 		}
 	}
-	err = v.trail.eachPosting(ctx, func(hash, first, last int64, positions []int64) {
+	err = v.trail.eachPosting(ctx, func(hash, first, _ int64, positions []int64) {
 		for _, p := range positions {
 			if p >= from && p < to {
 				wrong[posting{hash, p}]--
@@ -114,9 +124,9 @@ type unreadableRow struct {
 
 func (u *unreadableRow) Error() string { return u.err.Error() }
 
-// eachPosting calls f with every row of the index; last is the last position
+// eachPosting calls f with every row of the index; before is the last position
 // of the row before it of the same key, or less than any.
-func (t *Trail) eachPosting(ctx context.Context, f func(hash, first, last int64, positions []int64)) error {
+func (t *Trail) eachPosting(ctx context.Context, f func(hash, first, before int64, positions []int64)) error {
 	const some = 4096
 	query := t.reader.Rebind(`SELECT hash, first, more FROM postings WHERE (hash, first) > (?, ?) ORDER BY hash, first LIMIT ?`)
 	const least = -1 << 63
@@ -148,7 +158,7 @@ func (t *Trail) eachPosting(ctx context.Context, f func(hash, first, last int64,
 	}
 }
 
-// keys checks that the keys of some events have rows.
+// keys checks that the keys of some events, if they are listed, have rows.
 func (v *verification) keys(ctx context.Context, examined []examination) error {
 	type want struct {
 		hashedKey
@@ -156,6 +166,9 @@ func (v *verification) keys(ctx context.Context, examined []examination) error {
 	}
 	var wanted []want
 	for i := range examined {
+		if examined[i].event.Position >= v.head.Listed {
+			continue
+		}
 		for _, k := range examined[i].keys {
 			if !v.known.has(k.digest) {
 				v.known.add(k.digest)
@@ -205,9 +218,9 @@ func (v *verification) keyRows(ctx context.Context) error {
 		Value string `db:"value"`
 		First int64  `db:"first"`
 	}
-	query := v.trail.reader.Rebind(`SELECT kind, value, first FROM keys k WHERE first < ?
-		AND NOT EXISTS (SELECT 1 FROM postings p WHERE p.hash = k.hash AND p.first = k.first) ORDER BY first LIMIT ?`)
-	if err := v.trail.reader.SelectContext(ctx, &rows, query, v.head.Size, maxFaults); err != nil {
+	query := v.trail.reader.Rebind(`SELECT kind, value, first FROM keys k
+		WHERE NOT EXISTS (SELECT 1 FROM postings p WHERE p.hash = k.hash AND p.first = k.first) ORDER BY first LIMIT ?`)
+	if err := v.trail.reader.SelectContext(ctx, &rows, query, maxFaults); err != nil {
 		return fmt.Errorf("read keys: %w", err)
 	}
 	for _, r := range rows {

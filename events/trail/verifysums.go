@@ -64,7 +64,7 @@ const pageRows = 1 << 15
 // postingsFit reports whether the key index lists each event under each of its
 // keys and nothing else, and whether keys lists each of those once.
 func (v *verification) postingsFit(ctx context.Context) (bool, error) {
-	s, from, size := &v.postings, v.report.From, v.head.Size
+	s, from, size := &v.postings, v.report.From, v.head.Listed
 	actual := make([]uint64, len(s.expected))
 	var firsts uint64 // over the first position of every key
 	odd, rows := false, int64(0)
@@ -72,6 +72,7 @@ func (v *verification) postingsFit(ctx context.Context) (bool, error) {
 	last := posting{least, least} // the last row
 	end := int64(least)           // the last position in it
 	var positions []int64
+	newest := int64(-1) // of all positions that are listed
 	for {
 		n := 0
 		query := fmt.Sprintf(`SELECT hash, first, more FROM postings WHERE (hash, first) > (?, ?) ORDER BY hash, first LIMIT %d`, pageRows)
@@ -97,6 +98,7 @@ func (v *verification) postingsFit(ctx context.Context) (bool, error) {
 			if first <= end {
 				odd = true
 			}
+			newest = max(newest, positions[len(positions)-1])
 			for _, p := range positions {
 				if p < 0 {
 					odd = true
@@ -121,8 +123,12 @@ func (v *verification) postingsFit(ctx context.Context) (bool, error) {
 	if !slices.Equal(actual, s.expected) {
 		return false, nil
 	}
-	listed, err := v.keyFirsts(ctx)
-	return listed == firsts, err
+	listed, newestKey, err := v.keyFirsts(ctx)
+	if err != nil {
+		return false, err
+	}
+	now, err := v.trail.readHead(ctx) // after both: a server may be listing more
+	return listed == firsts && max(newest, newestKey) < now.Listed, err
 }
 
 // appendPostings is unpack for well-written rows; it reports whether the row is
@@ -151,8 +157,9 @@ func appendPostings(dst []int64, first int64, more string) (_ []int64, odd bool)
 }
 
 // keyFirsts adds up the first positions of the rows of keys, whose hashes must
-// be those of their keys.
-func (v *verification) keyFirsts(ctx context.Context) (sum uint64, err error) {
+// be those of their keys, and finds the greatest.
+func (v *verification) keyFirsts(ctx context.Context) (sum uint64, newest int64, err error) {
+	newest = -1
 	var kind, value string
 	for {
 		n, odd := 0, false
@@ -167,19 +174,20 @@ func (v *verification) keyFirsts(ctx context.Context) (sum uint64, err error) {
 			if odd = !ok || !ok2 || !ok3 || !ok4 || hash != keyHash(events.Key{Kind: events.Kind(kind), Value: value}); odd {
 				return false
 			}
-			if first < v.head.Size {
+			newest = max(newest, first)
+			if first < v.head.Listed {
 				sum += v.postings.of(hash, first)
 			}
 			return true
 		})
 		if err != nil {
-			return 0, fmt.Errorf("read keys: %w", err)
+			return 0, 0, fmt.Errorf("read keys: %w", err)
 		}
 		if odd {
-			return sum + 1, nil // unlike the other side
+			return sum + 1, newest, nil // unlike the other side
 		}
 		if n < pageRows {
-			return sum, nil
+			return sum, newest, nil
 		}
 	}
 }

@@ -66,7 +66,7 @@ func (v *verification) walk(ctx context.Context) error {
 		}
 	})
 	for range workers {
-		l := &looker{trail: v.trail, sealOnly: v.opts.NoIndex, postings: v.postings, identities: v.identities}
+		l := &looker{trail: v.trail, sealOnly: v.opts.NoIndex, listed: v.head.Listed, postings: v.postings, identities: v.identities}
 		wg.Go(func() {
 			for c := range work {
 				c.err = l.look(ctx, c)

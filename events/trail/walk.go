@@ -44,8 +44,20 @@ type keyWalk struct {
 	ended bool
 }
 
-func (t *Trail) walkKey(ctx context.Context, k events.Key, newest bool) walk {
-	return &keyWalk{listWalk: listWalk{newest: newest}, trail: t, ctx: ctx, key: k, hash: keyHash(k)}
+func (s *search) walkKey(ctx context.Context, k events.Key) walk {
+	hash := keyHash(k)
+	listed := &keyWalk{listWalk: listWalk{newest: s.newest}, trail: s.trail, ctx: ctx, key: k, hash: hash}
+	return s.withUnlisted([]walk{listed}, hash)
+}
+
+// withUnlisted walks through the events that have any of the keys and are not
+// in the index yet, together with given walks through it.
+func (s *search) withUnlisted(walks []walk, hashes ...int64) walk {
+	positions := s.unlisted.positions(nil, hashes...)
+	if s.newest {
+		slices.Reverse(positions)
+	}
+	return &anyWalk{walks: append(walks, &listWalk{positions: positions, newest: s.newest}), newest: s.newest}
 }
 
 func (w *keyWalk) seek(at int64) (int64, bool, error) {
@@ -132,21 +144,25 @@ func (w *anyWalk) seek(at int64) (int64, bool, error) {
 }
 
 // walkTypes walks through the events of every recorded type that is asked for.
-func (t *Trail) walkTypes(ctx context.Context, m *matcher, newest bool) (walk, error) {
-	w := &anyWalk{newest: newest}
+func (s *search) walkTypes(ctx context.Context) (walk, error) {
+	var walks []walk
+	var hashes []int64
 	const some = 1000
 	for after := ""; ; {
-		types, err := t.KeysOf(ctx, events.KindType, after, some)
+		types, err := s.trail.KeysOf(ctx, events.KindType, after, some)
 		if err != nil {
 			return nil, err
 		}
 		for _, typ := range types {
-			if m.takesType(typ) {
-				w.walks = append(w.walks, t.walkKey(ctx, events.Key{Kind: events.KindType, Value: typ}, newest))
+			if s.match.takesType(typ) {
+				key := events.Key{Kind: events.KindType, Value: typ}
+				hash := keyHash(key)
+				walks = append(walks, &keyWalk{listWalk: listWalk{newest: s.newest}, trail: s.trail, ctx: ctx, key: key, hash: hash})
+				hashes = append(hashes, hash)
 			}
 		}
 		if len(types) < some {
-			return w, nil
+			return s.withUnlisted(walks, hashes...), nil
 		}
 		after = types[len(types)-1]
 	}

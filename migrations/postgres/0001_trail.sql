@@ -20,9 +20,10 @@ CREATE TABLE head (
     ledger_us  bigint NOT NULL,  -- ledger time of the last
     root       bytea  NOT NULL,  -- Merkle root over all of them
     origin     text   NOT NULL,  -- the log's name; empty until the first start
-    public_key text   NOT NULL   -- name+hash+key, to check checkpoints with
+    public_key text   NOT NULL,  -- name+hash+key, to check checkpoints with
+    listed     bigint NOT NULL DEFAULT 0 CHECK (listed <= size) -- events, from the first, that keys and postings list
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-INSERT INTO head VALUES (1, 0, 0, '', '', '');
+INSERT INTO head VALUES (1, 0, 0, '', '', '', 0);
 
 -- The Merkle tree: runs of up to 256 hashes of every eighth level. Hashes do
 -- not compress, so the server need not try.
@@ -40,6 +41,10 @@ CREATE TABLE checkpoints (
     note text NOT NULL
 );
 
+-- The key index. It lists the first head.listed events; the newest, of which
+-- there are few, are looked through instead until enough of them have come to
+-- be listed together. That saves several rows an event.
+
 -- The values that correlation keys, actors, types and sources have had, in
 -- byte order whatever the database's collation.
 CREATE TABLE keys (
@@ -50,8 +55,8 @@ CREATE TABLE keys (
     PRIMARY KEY (kind, value)
 );
 
--- Which positions have a key. A row holds those of one append: the first, and
--- the distances of the others from it (NULL for none).
+-- Which positions have a key. A row holds some that were listed together: the
+-- first, and the distances of the others from it (NULL for none).
 CREATE TABLE postings (
     hash  bigint NOT NULL,
     first bigint NOT NULL,
@@ -59,7 +64,8 @@ CREATE TABLE postings (
     PRIMARY KEY (hash, first)
 );
 
--- The same, one row per key and event, for people.
+-- The same, one row per key and event, for people. What was recorded within the
+-- last seconds may not be in it yet.
 CREATE VIEW event_keys AS
     SELECT k.kind, k.value AS key, p.first AS position
     FROM keys k JOIN postings p ON p.hash = k.hash
@@ -90,7 +96,7 @@ END $$;
 -- +goose StatementBegin
 CREATE FUNCTION daybook_head_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us
+    IF NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us OR NEW.listed < OLD.listed
        OR (OLD.origin <> '' AND (NEW.origin <> OLD.origin OR NEW.public_key <> OLD.public_key)) THEN
         RAISE EXCEPTION 'the head only moves forward' USING ERRCODE = 'restrict_violation';
     END IF;

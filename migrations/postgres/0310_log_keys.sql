@@ -33,7 +33,7 @@ CREATE TRIGGER log_keys_fixed BEFORE UPDATE OR DELETE OR TRUNCATE ON log_keys
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION daybook_head_grows() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us
+    IF NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us OR NEW.listed < OLD.listed
        OR (OLD.origin <> '' AND NEW.origin <> OLD.origin)
        OR (OLD.origin <> '' AND NEW.public_key <> OLD.public_key
            AND NOT EXISTS (SELECT 1 FROM log_keys WHERE position = NEW.size - 1 AND public_key = NEW.public_key)) THEN

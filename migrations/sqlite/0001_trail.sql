@@ -19,9 +19,10 @@ CREATE TABLE head (
     ledger_us  INTEGER NOT NULL,  -- ledger time of the last
     root       BLOB    NOT NULL,  -- Merkle root over all of them
     origin     TEXT    NOT NULL,  -- the log's name; empty until the first start
-    public_key TEXT    NOT NULL   -- name+hash+key, to check checkpoints with
+    public_key TEXT    NOT NULL,  -- name+hash+key, to check checkpoints with
+    listed     INTEGER NOT NULL DEFAULT 0 CHECK (listed <= size) -- events, from the first, that keys and postings list
 ) STRICT;
-INSERT INTO head VALUES (1, 0, 0, x'', '', '');
+INSERT INTO head VALUES (1, 0, 0, x'', '', '', 0);
 
 -- The Merkle tree: runs of up to 256 hashes of every eighth level.
 CREATE TABLE tiles (
@@ -37,6 +38,10 @@ CREATE TABLE checkpoints (
     note TEXT NOT NULL
 ) STRICT;
 
+-- The key index. It lists the first head.listed events; the newest, of which
+-- there are few, are looked through instead until enough of them have come to
+-- be listed together. That saves several rows an event.
+
 -- The values that correlation keys, actors, types and sources have had.
 CREATE TABLE keys (
     kind  TEXT    NOT NULL,
@@ -46,8 +51,8 @@ CREATE TABLE keys (
     PRIMARY KEY (kind, value)
 ) STRICT, WITHOUT ROWID;
 
--- Which positions have a key. A row holds those of one append: the first, and
--- the distances of the others from it as a JSON array (NULL for none).
+-- Which positions have a key. A row holds some that were listed together: the
+-- first, and the distances of the others from it as a JSON array (NULL for none).
 CREATE TABLE postings (
     hash  INTEGER NOT NULL,
     first INTEGER NOT NULL,
@@ -55,7 +60,8 @@ CREATE TABLE postings (
     PRIMARY KEY (hash, first)
 ) STRICT, WITHOUT ROWID;
 
--- The same, one row per key and event, for people.
+-- The same, one row per key and event, for people. What was recorded within the
+-- last seconds may not be in it yet.
 CREATE VIEW event_keys AS
     SELECT k.kind, k.value AS key, p.first AS position
     FROM keys k JOIN postings p ON p.hash = k.hash
@@ -111,7 +117,7 @@ BEGIN SELECT RAISE(ABORT, 'tiles are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER head_only_grows BEFORE UPDATE ON head
-WHEN NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us
+WHEN NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us OR NEW.listed < OLD.listed
   OR (OLD.origin <> '' AND (NEW.origin IS NOT OLD.origin OR NEW.public_key IS NOT OLD.public_key))
 BEGIN SELECT RAISE(ABORT, 'the head only moves forward'); END;
 -- +goose StatementEnd
@@ -121,10 +127,21 @@ BEGIN SELECT RAISE(ABORT, 'the head is never deleted'); END;
 -- +goose StatementEnd
 
 -- An INSERT OR REPLACE takes away rows without asking the triggers above. What
--- the other tables are verified against is guarded from it too. events, keys and
--- postings, which get many rows at once, are not: in a trial a trigger made
--- inserting a row half as dear again or more. Verifying names such a change.
+-- the events are verified against is guarded from it too. events itself, which
+-- gets many rows at once, is not: in a trial a trigger made inserting a row half
+-- as dear again or more. Verifying names such a change. Listing a key anew is
+-- what the ledger does when it has forgotten that it did: that does nothing.
 
+-- +goose StatementBegin
+CREATE TRIGGER keys_no_replace BEFORE INSERT ON keys
+WHEN EXISTS (SELECT 1 FROM keys WHERE kind = NEW.kind AND value = NEW.value)
+BEGIN SELECT RAISE(IGNORE); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER postings_no_replace BEFORE INSERT ON postings
+WHEN NEW.first < (SELECT listed FROM head)
+BEGIN SELECT RAISE(ABORT, 'postings are never replaced'); END;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER checkpoints_no_replace BEFORE INSERT ON checkpoints
 WHEN NEW.size <= (SELECT size FROM head)

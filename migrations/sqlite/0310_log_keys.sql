@@ -35,7 +35,7 @@ DROP TRIGGER head_only_grows;
 -- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER head_only_grows BEFORE UPDATE ON head
-WHEN NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us
+WHEN NEW.size < OLD.size OR NEW.ledger_us < OLD.ledger_us OR NEW.listed < OLD.listed
   OR (OLD.origin <> '' AND NEW.origin IS NOT OLD.origin)
   OR (OLD.origin <> '' AND NEW.public_key IS NOT OLD.public_key
     AND NOT EXISTS (SELECT 1 FROM log_keys WHERE position = NEW.size - 1 AND public_key = NEW.public_key))
