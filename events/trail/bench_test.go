@@ -17,7 +17,7 @@ import (
 // two that many events have, one that some have, one that few have.
 func typical(tb testing.TB, n int64) events.Event {
 	b := fmt.Appendf(nil, `{"specversion":"1.0","id":"run-%d","source":"/ci/deployments","type":"dev.daybook.change.shipped.v1","time":"`, n)
-	b = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second).AppendFormat(b, time.RFC3339)
+	b = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC).Add(time.Duration(n)*time.Second).AppendFormat(b, time.RFC3339)
 	b = fmt.Appendf(b, `","datacontenttype":"application/json","authid":"u-%d","change":"CH-%d","environment":"production","region":"eu-%d","service":"service-%d",`, n%200, n/8, n%8, n%100)
 	b = fmt.Appendf(b, `"data":{"version":"v2026.3.%d","previous_version":"v2026.3.%d","exposure":25,"shipper":"deploy-bot","note":"The quick brown fox jumps over the lazy dog."}}`, n, n-1)
 	e, err := events.Parse(b)

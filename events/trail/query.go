@@ -124,7 +124,7 @@ type search struct {
 	from, to int64 // positions from (included) to (excluded) can match
 	match    matcher
 	unlisted unlisted // what the newest events, which no walk through the index finds, have
-	walks    []walk // positions in all of these can match; none means every position
+	walks    []walk   // positions in all of these can match; none means every position
 }
 
 func (t *Trail) search(ctx context.Context, f Filter) (*search, error) {

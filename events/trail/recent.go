@@ -160,6 +160,9 @@ func (r *recent) remember(from int64, bodies []string, redacted int64) {
 func (r *recent) appended(w *writing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if w.listed == w.from {
+		r.letGo(w.from)
+	}
 	if r.kept.to() != w.from {
 		return // there is another server; what is missing is read when it is asked for
 	}

@@ -20,7 +20,7 @@ type sequencer struct {
 	// tree is the right edge as of the last commit of this process, or nil when
 	// it has to be read. Another server may have moved the head since, which is
 	// seen under the head's lock.
-	tree  *seal.Tree
+	tree *seal.Tree
 	// cautious is for how many more pools duplicates are looked for beforehand.
 	// While none come, the unique index is left to find them: a pool that has
 	// one after all is undone and done again.

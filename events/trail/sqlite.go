@@ -21,8 +21,9 @@ import (
 
 // sqliteStore writes to one SQLite file over one connection.
 type sqliteStore struct {
-	db       *sqlx.DB
-	prepared map[string]*sqlx.Stmt
+	db         *sqlx.DB
+	prepared   map[string]*sqlx.Stmt
+	head, move *sqlx.Stmt
 }
 
 func (t *Trail) openSQLite(ctx context.Context) error {
@@ -113,7 +114,7 @@ func (s *sqliteStore) fault(err error) fault {
 
 // lockHead needs no lock of its own: the transaction began as the only writer.
 func (s *sqliteStore) lockHead(ctx context.Context, tx *sqlx.Tx) (h headRow, err error) {
-	return h, tx.GetContext(ctx, &h, selectHead)
+	return h, tx.StmtxContext(ctx, s.head).GetContext(ctx, &h)
 }
 
 // Rows per statement. Larger ones save calls, until binding them costs more.
@@ -131,6 +132,8 @@ var (
 	sqliteCheckpoints = [3]string{`INSERT OR FAIL INTO checkpoints VALUES `, `(?,?)`, ``}
 )
 
+const sqliteMove = `UPDATE head SET size = ?, ledger_us = ?, root = ? WHERE id = 1 AND size = ?`
+
 func repeated(parts [3]string, n int) string {
 	return parts[0] + strings.Repeat(parts[1]+",", n-1) + parts[1] + parts[2]
 }
@@ -139,6 +142,12 @@ func repeated(parts [3]string, n int) string {
 // it has the only connection.
 func (s *sqliteStore) ready(ctx context.Context) error {
 	s.prepared = map[string]*sqlx.Stmt{}
+	for stmt, query := range map[**sqlx.Stmt]string{&s.head: selectHead, &s.move: sqliteMove} {
+		var err error
+		if *stmt, err = s.db.PreparexContext(ctx, query); err != nil {
+			return fmt.Errorf("prepare %q: %w", query, err)
+		}
+	}
 	for _, parts := range [][3]string{sqliteKept, sqliteEvents, sqliteKeys, sqlitePostings, sqliteTiles, sqliteCheckpoints} {
 		for _, n := range sqliteChunks {
 			query := repeated(parts, n)
@@ -248,7 +257,7 @@ func (s *sqliteStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (moved
 	if err != nil {
 		return false, err
 	}
-	res, err := tx.ExecContext(ctx, `UPDATE head SET size = ?, ledger_us = ?, root = ? WHERE id = 1 AND size = ?`, w.size, w.ledgerUS, w.root[:], w.from)
+	res, err := tx.StmtxContext(ctx, s.move).ExecContext(ctx, w.size, w.ledgerUS, w.root[:], w.from)
 	if err != nil {
 		return false, fmt.Errorf("move the head: %w", err)
 	}
