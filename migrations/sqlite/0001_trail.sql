@@ -127,21 +127,10 @@ BEGIN SELECT RAISE(ABORT, 'the head is never deleted'); END;
 -- +goose StatementEnd
 
 -- An INSERT OR REPLACE takes away rows without asking the triggers above. What
--- the events are verified against is guarded from it too. events itself, which
--- gets many rows at once, is not: in a trial a trigger made inserting a row half
--- as dear again or more. Verifying names such a change. Listing a key anew is
--- what the ledger does when it has forgotten that it did: that does nothing.
+-- the other tables are verified against is guarded from it too. events, keys and
+-- postings, which get many rows at once, are not: in trials a trigger made
+-- inserting a row half as dear again or more. Verifying names such a change.
 
--- +goose StatementBegin
-CREATE TRIGGER keys_no_replace BEFORE INSERT ON keys
-WHEN EXISTS (SELECT 1 FROM keys WHERE kind = NEW.kind AND value = NEW.value)
-BEGIN SELECT RAISE(IGNORE); END;
--- +goose StatementEnd
--- +goose StatementBegin
-CREATE TRIGGER postings_no_replace BEFORE INSERT ON postings
-WHEN NEW.first < (SELECT listed FROM head)
-BEGIN SELECT RAISE(ABORT, 'postings are never replaced'); END;
--- +goose StatementEnd
 -- +goose StatementBegin
 CREATE TRIGGER checkpoints_no_replace BEFORE INSERT ON checkpoints
 WHEN NEW.size <= (SELECT size FROM head)
