@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // listing is what brings the key index up to date.
@@ -38,15 +40,27 @@ func (s *sequencer) listNow(ctx context.Context) (n int64, err error) {
 	}
 	defer tx.Rollback()
 	s.unlisted = 0
-	if head.Listed == head.Size {
-		return 0, nil
-	}
-	u, ok, err := t.since(ctx, tx, head)
-	if err != nil {
+	if err := s.listIn(ctx, tx, head, &t.recent); err != nil {
 		return 0, err
 	}
+	if err := tx.Commit(); err != nil {
+		return 0, err
+	}
+	t.recent.listed(head.Size)
+	return head.Size - head.Listed, nil
+}
+
+// listIn lists all events of a locked head.
+func (s *sequencer) listIn(ctx context.Context, tx *sqlx.Tx, head headRow, r *recent) error {
+	if head.Listed == head.Size {
+		return nil
+	}
+	u, ok, err := r.since(ctx, tx, head)
+	if err != nil {
+		return err
+	}
 	if !ok {
-		return 0, fmt.Errorf("the head row says that %d events are listed, it said %d before", head.Listed, u.from)
+		return fmt.Errorf("the head row says that %d events are listed, it said %d before", head.Listed, u.from)
 	}
 	l := &listing{from: head.Listed, to: head.Size, keys: u.fresh}
 	s.packer.reset()
@@ -54,12 +68,5 @@ func (s *sequencer) listNow(ctx context.Context) (n int64, err error) {
 		s.packer.add(p, u.of(p))
 	}
 	l.postings = s.packer.sorted()
-	if err := t.store.list(ctx, tx, l); err != nil {
-		return 0, err
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, err
-	}
-	t.recent.listed(l.to)
-	return l.to - l.from, nil
+	return s.trail.store.list(ctx, tx, l)
 }

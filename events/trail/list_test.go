@@ -17,6 +17,9 @@ import (
 func byKey(all []events.Recorded) map[events.Key][]int64 {
 	m := map[events.Key][]int64{}
 	for i := range all {
+		if all[i].Erased != nil {
+			continue
+		}
 		for _, k := range all[i].IndexKeys(nil) {
 			m[k] = append(m[k], all[i].Position)
 		}
@@ -89,8 +92,8 @@ func someEvents(t *testing.T, r *rand.Rand, name string, n int) []events.Event {
 }
 
 // TestFoundWhereverTheIndexEnds appends by two servers, where there can be two,
-// that list at other times than one another, and looks from both and from one
-// that only reads, each time.
+// that list at other times than one another, erases an event now and then, and
+// looks from both and from one that only reads, each time.
 func TestFoundWhereverTheIndexEnds(t *testing.T) {
 	trailtest.Each(t, func(t *testing.T, o trail.Options) {
 		for seed := range uint64(3) {
@@ -108,6 +111,12 @@ func TestFoundWhereverTheIndexEnds(t *testing.T) {
 			for round := range 12 {
 				name := fmt.Sprintf("seed %d, round %d", seed, round)
 				trailtest.Append(t, servers[r.IntN(len(servers))], someEvents(t, r, name, 1+r.IntN(70))...)
+				if e, err := reader.Get(t.Context(), int64(1+round*3)); err == nil && round%3 == 2 && e.Short() != "redaction.applied" {
+					_, err := servers[r.IntN(len(servers))].Redact(t.Context(), trail.Redaction{Positions: []int64{e.Position}, Basis: "a test"})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
 				for i, tr := range append(servers, reader) {
 					if r.IntN(3) > 0 {
 						sayTheSame(t, fmt.Sprintf("%s, from %d", name, i), tr)

@@ -81,8 +81,7 @@ type queryer interface {
 
 // since returns what the events from the head's listed to its size are found
 // under. ok is false if the head is not what it was any more: read it again.
-func (t *Trail) since(ctx context.Context, q queryer, head headRow) (u unlisted, ok bool, err error) {
-	r := &t.recent
+func (r *recent) since(ctx context.Context, q queryer, head headRow) (u unlisted, ok bool, err error) {
 	if u, missing, ok := r.look(head); !missing {
 		return u, ok, nil
 	}
@@ -125,12 +124,12 @@ func (t *Trail) since(ctx context.Context, q queryer, head headRow) (u unlisted,
 func (r *recent) look(head headRow) (u unlisted, missing, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if head.Redacted > r.redacted {
+	if head.Redacted != r.redacted {
 		r.kept, r.known, r.redacted = unlisted{from: head.Listed}, knownKeys{}, head.Redacted
 	}
 	r.letGo(head.Listed)
 	u = r.kept
-	if head.Listed < u.from || head.Redacted < r.redacted {
+	if head.Listed < u.from {
 		return u, false, false
 	}
 	missing = u.to() < head.Size
@@ -160,6 +159,9 @@ func (r *recent) remember(from int64, bodies []string, redacted int64) {
 func (r *recent) appended(w *writing) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if w.redacted != r.redacted {
+		return // what was just erased may be among them
+	}
 	if w.listed == w.from {
 		r.letGo(w.from)
 	}
@@ -227,7 +229,7 @@ func (t *Trail) readUnlisted(ctx context.Context) (headRow, unlisted, error) {
 		if err != nil {
 			return head, unlisted{}, err
 		}
-		u, ok, err := t.since(ctx, t.reader, head)
+		u, ok, err := t.recent.since(ctx, t.reader, head)
 		if ok || err != nil {
 			return head, u, t.classify(err)
 		}

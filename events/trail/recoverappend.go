@@ -101,6 +101,11 @@ func (r *Recovery) append(ctx context.Context, evs []events.Recorded, root seal.
 	if tree.Root() != root {
 		return errors.New("what was gathered is no longer what it was when the plan was made")
 	}
+	// What is read for it is of this transaction, which may come to nothing.
+	if err := r.seq.listIn(ctx, tx, head, &recent{}); err != nil {
+		return err
+	}
+	head.Listed = head.Size
 	if err := tx.Commit(); err != nil {
 		return err
 	}

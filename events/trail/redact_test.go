@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
@@ -30,87 +31,97 @@ func personal(t *testing.T, id string) events.Event {
 
 func TestRedact(t *testing.T) {
 	trailtest.Each(t, func(t *testing.T, o trail.Options) {
-		tr := trailtest.Open(t, o)
-		ctx := t.Context()
-		trailtest.Append(t, tr, trailtest.Notes(t, "n", 5)...) // 1 … 5
-		e := personal(t, "p-1")
-		first := trailtest.Append(t, tr, e)[0] // 6
-		trailtest.Append(t, tr, trailtest.Notes(t, "m", 3)...)
-		trailtest.Append(t, tr, trailtest.Event(t, "fix", "event.corrected", func(e *events.Event) {
-			e.AuthID = "u-1"
-			e.Data = []byte(`{"corrects":{"source":"/test","id":"p-1"},"fields":{"text":"somebody did"},"why":"privacy"}`)
-		})) // 10
-		before, err := tr.Get(ctx, 6)
-		if err != nil {
-			t.Fatal(err)
+		for name, every := range map[string]int{"listed": 1, "not listed yet": 1 << 20} {
+			t.Run(name, func(t *testing.T) {
+				o := trailtest.Copy(t, o)
+				o.ListEvery, o.ListAfter = every, time.Hour
+				redact(t, o)
+			})
 		}
-		ask := trail.Redaction{Positions: []int64{6, 6}, Basis: "GDPR article 17", Actor: "dpo-1"}
+	})
+}
 
-		plan, err := tr.PlanRedaction(ctx, ask)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(plan) != 1 || plan[0].By != -1 || plan[0].Leaf != first.LeafHash || !slices.Equal(plan[0].Naming, []int64{10}) ||
-			!slices.Equal(plan[0].Linked, []events.Key{{Kind: events.KindIncident, Value: "n"}}) ||
-			!slices.Equal(plan[0].Gone, []events.Key{{Kind: events.KindChange, Value: secretChange}, {Kind: events.KindActor, Value: secretActor}}) {
-			t.Errorf("plan %+v", plan)
-		}
-		if r, err := tr.Get(ctx, 6); err != nil || r.Erased != nil {
-			t.Fatalf("a plan changed it: %v, %v", r, err)
-		}
+func redact(t *testing.T, o trail.Options) {
+	tr := trailtest.Open(t, o)
+	ctx := t.Context()
+	trailtest.Append(t, tr, trailtest.Notes(t, "n", 5)...) // 1 … 5
+	e := personal(t, "p-1")
+	first := trailtest.Append(t, tr, e)[0] // 6
+	trailtest.Append(t, tr, trailtest.Notes(t, "m", 3)...)
+	trailtest.Append(t, tr, trailtest.Event(t, "fix", "event.corrected", func(e *events.Event) {
+		e.AuthID = "u-1"
+		e.Data = []byte(`{"corrects":{"source":"/test","id":"p-1"},"fields":{"text":"somebody did"},"why":"privacy"}`)
+	})) // 10
+	before, err := tr.Get(ctx, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := trail.Redaction{Positions: []int64{6, 6}, Basis: "GDPR article 17", Actor: "dpo-1"}
 
-		done, err := tr.Redact(ctx, ask)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(done) != 1 || done[0].By != 11 || done[0].Erased {
-			t.Errorf("done %+v", done)
-		}
-		by, err := tr.Get(ctx, 11)
-		if err != nil || by.Short() != "redaction.applied" || by.AuthID != "dpo-1" || by.Writer != trail.LedgerWriter || by.Key(events.KindIncident) != "n" || by.Key(events.KindChange) != "" {
-			t.Errorf("the announcement is %s, %v", by.Bytes, err)
-		}
+	plan, err := tr.PlanRedaction(ctx, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan) != 1 || plan[0].By != -1 || plan[0].Leaf != first.LeafHash || !slices.Equal(plan[0].Naming, []int64{10}) ||
+		!slices.Equal(plan[0].Linked, []events.Key{{Kind: events.KindIncident, Value: "n"}}) ||
+		!slices.Equal(plan[0].Gone, []events.Key{{Kind: events.KindChange, Value: secretChange}, {Kind: events.KindActor, Value: secretActor}}) {
+		t.Errorf("plan %+v", plan)
+	}
+	if r, err := tr.Get(ctx, 6); err != nil || r.Erased != nil {
+		t.Fatalf("a plan changed it: %v, %v", r, err)
+	}
 
-		t.Run("reading", func(t *testing.T) { readErased(t, tr, before, by) })
-		t.Run("the index", func(t *testing.T) {
-			for kind, value := range map[events.Kind]string{events.KindChange: secretChange, events.KindActor: secretActor} {
-				if values, err := tr.KeysOf(ctx, kind, "", 10); err != nil || slices.Contains(values, value) {
-					t.Errorf("the %ss are %v, %v", kind, values, err)
-				}
-				if at, err := tr.Positions(ctx, []events.Key{{Kind: kind, Value: value}}, 100); err != nil || len(at) != 0 {
-					t.Errorf("%s is at %v, %v", value, at, err)
-				}
+	done, err := tr.Redact(ctx, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(done) != 1 || done[0].By != 11 || done[0].Erased {
+		t.Errorf("done %+v", done)
+	}
+	by, err := tr.Get(ctx, 11)
+	if err != nil || by.Short() != "redaction.applied" || by.AuthID != "dpo-1" || by.Writer != trail.LedgerWriter || by.Key(events.KindIncident) != "n" || by.Key(events.KindChange) != "" {
+		t.Errorf("the announcement is %s, %v", by.Bytes, err)
+	}
+
+	t.Run("reading", func(t *testing.T) { readErased(t, tr, before, by) })
+	t.Run("the index", func(t *testing.T) {
+		for kind, value := range map[events.Kind]string{events.KindChange: secretChange, events.KindActor: secretActor} {
+			if values, err := tr.KeysOf(ctx, kind, "", 10); err != nil || slices.Contains(values, value) {
+				t.Errorf("the %ss are %v, %v", kind, values, err)
 			}
-			if at, err := tr.Positions(ctx, []events.Key{{Kind: events.KindIncident, Value: "n"}}, 100); err != nil || !slices.Equal(at, []int64{1, 2, 3, 4, 5, 11}) {
-				t.Errorf("the incident is at %v, %v", at, err)
+			if at, err := tr.Positions(ctx, []events.Key{{Kind: kind, Value: value}}, 100); err != nil || len(at) != 0 {
+				t.Errorf("%s is at %v, %v", value, at, err)
 			}
-		})
-		t.Run("again", func(t *testing.T) {
-			again, err := tr.Redact(ctx, ask)
-			if err != nil || len(again) != 1 || !again[0].Erased || again[0].By != 11 {
-				t.Errorf("%+v, %v", again, err)
+		}
+		if at, err := tr.Positions(ctx, []events.Key{{Kind: events.KindIncident, Value: "n"}}, 100); err != nil || !slices.Equal(at, []int64{1, 2, 3, 4, 5, 11}) {
+			t.Errorf("the incident is at %v, %v", at, err)
+		}
+	})
+	t.Run("again", func(t *testing.T) {
+		again, err := tr.Redact(ctx, ask)
+		if err != nil || len(again) != 1 || !again[0].Erased || again[0].By != 11 {
+			t.Errorf("%+v, %v", again, err)
+		}
+		if h, err := tr.Head(ctx); err != nil || h.Size != 12 {
+			t.Errorf("the trail holds %d, %v", h.Size, err)
+		}
+	})
+	t.Run("sent again", func(t *testing.T) {
+		for _, e := range []events.Event{e, trailtest.Event(t, "p-1", "note.added", func(e *events.Event) { e.Data = []byte(`{"text":"other"}`) })} {
+			if rc := trailtest.Append(t, tr, e)[0]; !rc.Duplicate || rc.Conflict || rc.Position != 6 || rc.LeafHash != first.LeafHash {
+				t.Errorf("%+v", rc)
 			}
-			if h, err := tr.Head(ctx); err != nil || h.Size != 12 {
-				t.Errorf("the trail holds %d, %v", h.Size, err)
-			}
-		})
-		t.Run("sent again", func(t *testing.T) {
-			for _, e := range []events.Event{e, trailtest.Event(t, "p-1", "note.added", func(e *events.Event) { e.Data = []byte(`{"text":"other"}`) })} {
-				if rc := trailtest.Append(t, tr, e)[0]; !rc.Duplicate || rc.Conflict || rc.Position != 6 || rc.LeafHash != first.LeafHash {
-					t.Errorf("%+v", rc)
-				}
-			}
-			if h, err := tr.Head(ctx); err != nil || h.Size != 12 {
-				t.Errorf("the trail holds %d, %v", h.Size, err)
-			}
-		})
-		t.Run("its keys again", func(t *testing.T) {
-			trailtest.Append(t, tr, personal(t, "p-2")) // 12
-			if at, err := tr.Positions(ctx, []events.Key{{Kind: events.KindChange, Value: secretChange}}, 100); err != nil || !slices.Equal(at, []int64{12}) {
-				t.Errorf("the change is at %v, %v", at, err)
-			}
-			trailtest.Check(t, tr)
-		})
+		}
+		if h, err := tr.Head(ctx); err != nil || h.Size != 12 {
+			t.Errorf("the trail holds %d, %v", h.Size, err)
+		}
+	})
+	t.Run("its keys again", func(t *testing.T) {
+		trailtest.Append(t, tr, personal(t, "p-2")) // 12
+		if at, err := tr.Positions(ctx, []events.Key{{Kind: events.KindChange, Value: secretChange}}, 100); err != nil || !slices.Equal(at, []int64{12}) {
+			t.Errorf("the change is at %v, %v", at, err)
+		}
+		trailtest.Check(t, tr)
 	})
 }
 
@@ -214,7 +225,11 @@ func TestRedactRefuses(t *testing.T) {
 			t.Errorf("a refused redaction erased: %v", err)
 		}
 
-		// The database's own guards.
+		// The database's own guards, with all in the key index.
+		if err := tr.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tr = trailtest.Open(t, o)
 		leaf := `(SELECT leaf_hash FROM redactions)`
 		for _, query := range []string{
 			`UPDATE events SET body = '' WHERE position = 2`,

@@ -15,7 +15,7 @@ import (
 // A looker looks at chunks, one after the other. It is one goroutine's.
 type looker struct {
 	trail      *Trail
-	sealOnly   bool // the bytes alone, not what stands beside them
+	sealOnly   bool  // the bytes alone, not what stands beside them
 	listed     int64 // how many events the key index lists
 	postings   postingSums
 	identities identitySum
