@@ -81,7 +81,8 @@ nothing; figures of different machines, or of a busy one, say little together.`,
 		command("append", "Record events in process, from many callers",
 			`Append records events of about 600 bytes with an actor and four keys. A caller
 gets its answer when they are durable and under a signed checkpoint. The raw
-limit inserts the same bytes in transactions of the same mean size.`,
+limit inserts the same bytes in transactions of the same mean size. Two of the
+loads are run without sealing as well, to tell what that costs.`,
 			"  daybook bench append\n  daybook bench append --database-url 'postgres://postgres@localhost/postgres?sslmode=disable' --duration 10s --json",
 			(*benchmark).append),
 		command("http", "Record events over HTTP, client on the same machine",

@@ -11,8 +11,10 @@ import (
 	"github.com/daybookhq/daybook/events/trail"
 )
 
-// append measures appends by callers × events in a call.
+// append measures appends by callers × events in a call, and what of that is
+// for the seal.
 func (b *benchmark) append(ctx context.Context) error {
+	collectLess()
 	var measures []measure
 	for _, c := range []struct{ callers, each int }{{1, 1}, {256, 1}, {1024, 1}, {64, 100}, {8, 1000}} {
 		err := b.with(ctx, func(s settings) error {
@@ -24,16 +26,54 @@ func (b *benchmark) append(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, c := range []struct{ callers, each int }{{256, 1}, {64, 100}} {
+		m, err := b.sealing(ctx, c.callers, c.each)
+		if err != nil {
+			return err
+		}
+		measures = append(measures, m)
+	}
 	return b.print(measures)
 }
 
-func (b *benchmark) appendBy(ctx context.Context, s settings, callers, each int) (measure, error) {
-	tr, err := trail.Open(ctx, trail.Options{DataDir: s.DataDir, DatabaseURL: s.DatabaseURL, Origin: s.Origin, AllowOwner: s.AllowOwner})
-	if err != nil {
-		return measure{}, err
+// sealing runs the same load with and without the seal, in turns, since what a
+// shared machine has to give changes from one moment to the next.
+func (b *benchmark) sealing(ctx context.Context, callers, each int) (measure, error) {
+	const turns = 4
+	var with, without load
+	for range turns {
+		for _, side := range []struct {
+			open func(context.Context, trail.Options) (*trail.Trail, error)
+			sum  *load
+		}{{trail.Open, &with}, {trail.OpenUnsealed, &without}} {
+			err := b.with(ctx, func(s settings) error {
+				tr, err := side.open(ctx, benchOptions(s))
+				if err != nil {
+					return err
+				}
+				defer tr.Close()
+				l, err := driveAppends(ctx, tr, callers, each, b.duration/turns)
+				side.sum.events += l.events
+				side.sum.elapsed += l.elapsed
+				return err
+			})
+			if err != nil {
+				return measure{}, err
+			}
+		}
 	}
-	defer tr.Close()
-	l, err := drive(ctx, callers, each, b.duration, func(ctx context.Context, _ int, from int64) error {
+	m := with.measure(fmt.Sprintf("sealing, %d callers × %d", callers, each), b.database())
+	m.limit(float64(without.events)/without.elapsed.Seconds(), "Sealing: as the raw limit, the same load without hashes, tree, tiles, checkpoints and signatures, in turns with it.")
+	m.Note = fmt.Sprintf("Sealing took %.1f%% of what could be appended, %d callers × %d.", 100*(1-*m.Ratio), callers, each)
+	return m, nil
+}
+
+func benchOptions(s settings) trail.Options {
+	return trail.Options{DataDir: s.DataDir, DatabaseURL: s.DatabaseURL, Origin: s.Origin, AllowOwner: s.AllowOwner}
+}
+
+func driveAppends(ctx context.Context, tr *trail.Trail, callers, each int, duration time.Duration) (load, error) {
+	return drive(ctx, callers, each, duration, func(ctx context.Context, _ int, from int64) error {
 		evs, err := benchEvents(from, each)
 		if err != nil {
 			return err
@@ -41,6 +81,15 @@ func (b *benchmark) appendBy(ctx context.Context, s settings, callers, each int)
 		_, err = tr.Append(ctx, "local/bench", evs...)
 		return err
 	})
+}
+
+func (b *benchmark) appendBy(ctx context.Context, s settings, callers, each int) (measure, error) {
+	tr, err := trail.Open(ctx, benchOptions(s))
+	if err != nil {
+		return measure{}, err
+	}
+	defer tr.Close()
+	l, err := driveAppends(ctx, tr, callers, each, b.duration)
 	if err != nil {
 		return measure{}, err
 	}

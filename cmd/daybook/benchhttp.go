@@ -13,6 +13,7 @@ import (
 
 // http measures recording over HTTP, one event and a hundred a request.
 func (b *benchmark) http(ctx context.Context) error {
+	collectLess()
 	var measures []measure
 	for _, c := range []struct {
 		connections, each int

@@ -54,7 +54,8 @@ type load struct {
 	elapsed time.Duration
 }
 
-// drive runs callers that do one call after the other until the time is up.
+// drive runs callers that do one call after the other until the time is up, at
+// least one each.
 // Each call is given the number of its first event.
 func drive(ctx context.Context, callers, each int, duration time.Duration, call func(ctx context.Context, caller int, from int64) error) (load, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -65,7 +66,7 @@ func drive(ctx context.Context, callers, each int, duration time.Duration, call 
 	start := time.Now()
 	for c := range callers {
 		wg.Go(func() {
-			for time.Since(start) < duration && ctx.Err() == nil {
+			for first := true; (first || time.Since(start) < duration) && ctx.Err() == nil; first = false {
 				began := time.Now()
 				if err := call(ctx, c, next.Add(int64(each))-int64(each)); err != nil {
 					cancel(err)

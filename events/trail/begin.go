@@ -23,6 +23,9 @@ func (t *Trail) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lock the head: %w", t.classify(err))
 	}
+	if head.Origin != "" && t.unsealed {
+		return errSealed
+	}
 	if head.Origin != "" {
 		if head.Origin != t.Origin() || head.PublicKey != t.PublicKey() {
 			return fmt.Errorf("another server has just made this trail as log %q with the public key %s: copy its signing key to %s", head.Origin, head.PublicKey, t.opts.SigningKey)

@@ -38,6 +38,8 @@ type Trail struct {
 
 	proving proving
 
+	unsealed bool // see OpenUnsealed
+
 	closeOnce sync.Once
 	closeErr  error
 

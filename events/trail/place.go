@@ -68,7 +68,7 @@ func (p *placing) add(writer string, e *entry, salt [16]byte) Receipt {
 	position := p.w.size
 	p.w.size++
 	p.record = e.event.Record(p.record[:0], position, p.at, writer, salt)
-	leaf := seal.LeafHash(p.record)
+	leaf := p.leafHash(p.record)
 	p.leaves = append(p.leaves, leaf)
 	p.w.events = append(p.w.events, eventRow{
 		position:   position,

@@ -25,6 +25,7 @@ type postgresStore struct {
 	db              *sqlx.DB
 	head, find      *sqlx.Stmt
 	addKeys, finish *sqlx.Stmt
+	move            *sqlx.Stmt // finish without a seal
 }
 
 const (
@@ -39,6 +40,7 @@ const (
 			INSERT INTO checkpoints (size, note) VALUES ($4, $5)
 		)
 		UPDATE head SET size = $4, ledger_us = $6, root = $7 WHERE id = 1 AND size = $8`
+	postgresMove = `UPDATE head SET size = $1, ledger_us = $2, root = $3 WHERE id = 1 AND size = $4`
 	copyEvents   = `COPY events (position, identity, happened_us, ledger_us, body) FROM STDIN`
 	copyPostings = `COPY postings (hash, first, more) FROM STDIN`
 )
@@ -205,6 +207,7 @@ func (s *postgresStore) ready(ctx context.Context) (err error) {
 		{&s.find, postgresKept},
 		{&s.addKeys, postgresKeys},
 		{&s.finish, postgresFinish},
+		{&s.move, postgresMove},
 	} {
 		if *p.stmt, err = s.db.PreparexContext(ctx, p.query); err != nil {
 			return fmt.Errorf("prepare to append: %w", err)
@@ -234,6 +237,14 @@ func (s *postgresStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (mov
 	})
 	if err != nil {
 		return false, fmt.Errorf("copy events: %w", err)
+	}
+	if w.checkpoint == nil {
+		res, err := tx.Stmtx(s.move).ExecContext(ctx, w.size, w.ledgerUS, w.root[:], w.from)
+		if err != nil {
+			return false, fmt.Errorf("move the head: %w", err)
+		}
+		n, err := res.RowsAffected()
+		return n == 1, err
 	}
 	levels, indexes := make(pq.Int64Array, len(w.tiles)), make(pq.Int64Array, len(w.tiles))
 	hashes := make(pq.ByteaArray, len(w.tiles))

@@ -279,6 +279,10 @@ func (a *attempt) arrived(ctx context.Context, tx *sqlx.Tx, head headRow) (bool,
 
 // loadTree makes s.tree the tree of the locked head.
 func (s *sequencer) loadTree(ctx context.Context, tx *sqlx.Tx, head headRow) error {
+	if s.trail.unsealed {
+		s.tree = seal.NewTree()
+		return nil
+	}
 	if s.tree == nil || s.tree.Size() != head.Size {
 		tree, err := seal.LoadTree(head.Size, func(level int, index int64) ([]byte, error) {
 			var b []byte
@@ -333,16 +337,11 @@ func (s *sequencer) prepare(ctx context.Context, tx *sqlx.Tx, head headRow, batc
 	if err := p.placeConflicts(ctx, tx); err != nil {
 		return nil, err
 	}
-	tree := s.tree.Clone()
-	w := p.w
-	w.tiles = tree.Append(p.leaves)
-	w.root = tree.Root()
-	if len(w.events) > 0 {
-		if w.checkpoint, err = t.signer().Sign(w.size, w.root); err != nil {
-			return nil, errStopped{err}
-		}
+	tree, err := s.seal(p.w, p.leaves)
+	if err != nil {
+		return nil, err
 	}
-	return &attempt{w, receipts, tree}, nil
+	return &attempt{p.w, receipts, tree}, nil
 }
 
 func readSalts(random io.Reader, buf []byte, n int) ([]byte, error) {

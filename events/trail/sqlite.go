@@ -251,11 +251,13 @@ func (s *sqliteStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (moved
 	if err != nil {
 		return false, err
 	}
-	err = insert(sqliteCheckpoints, 1, func(dst []any, _ int) []any {
-		return append(dst, w.size, string(w.checkpoint))
-	})
-	if err != nil {
-		return false, err
+	if w.checkpoint != nil {
+		err = insert(sqliteCheckpoints, 1, func(dst []any, _ int) []any {
+			return append(dst, w.size, string(w.checkpoint))
+		})
+		if err != nil {
+			return false, err
+		}
 	}
 	res, err := tx.StmtxContext(ctx, s.move).ExecContext(ctx, w.size, w.ledgerUS, w.root[:], w.from)
 	if err != nil {
