@@ -115,6 +115,7 @@ func routes() []route {
 		{"GET", "/v1/proofs/consistency", access.Read, (*api).getConsistency},
 		{"GET", "/v1/proofs/event/{position}", access.Read, (*api).getEventProof},
 		{"GET", "/checkpoint", access.Follow, (*api).getCheckpoint},
+		{"GET", "/rotations.json", access.Follow, (*api).getRotations},
 		{"GET", "/tile/{path...}", access.Follow, (*api).getTile},
 		{"GET", "/v1/projections", access.Audit, (*api).listProjections},
 		{"POST", "/v1/projections/{name}/rebuild", access.Administer, (*api).rebuildProjection},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/client"
 	"github.com/daybookhq/daybook/events/seal"
 	"github.com/daybookhq/daybook/handlers/access"
@@ -37,6 +38,39 @@ func (a *api) showKeys(w http.ResponseWriter, r *http.Request) error {
 		out.File = keyFile(a.Trail.KeyFile())
 	}
 	return writeJSON(w, http.StatusOK, out)
+}
+
+// getRotations serves, beside the published checkpoint, what leads from the
+// log's first public key to the one that signed it, as package seal reads it.
+func (a *api) getRotations(w http.ResponseWriter, r *http.Request) error {
+	_, c, err := a.published(r.Context())
+	if err != nil {
+		return err
+	}
+	chain, err := a.Trail.Rotations(r.Context())
+	if err != nil {
+		return err
+	}
+	// No further than what is published.
+	n := 0
+	for ; n < len(chain); n++ {
+		e, err := events.ParseRecorded(chain[n].Record)
+		if err != nil {
+			return fmt.Errorf("the log's keys cannot be followed, run `daybook verify`: %w", err)
+		}
+		if e.Position >= int64(c.Size) {
+			break
+		}
+	}
+	b, err := seal.FormatRotations(chain[:n])
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	h.Set("Cache-Control", a.cacheFor("no-cache"))
+	_, err = w.Write(append(b, '\n'))
+	return err
 }
 
 func keyFile(path string) *client.KeyFile {

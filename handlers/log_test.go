@@ -120,7 +120,7 @@ func TestPublicLog(t *testing.T) {
 			t.Errorf("%s %s by nobody: %d", r.Method, r.Path, a.StatusCode)
 		}
 	}
-	if open != 2 {
+	if open != 3 {
 		t.Errorf("%d routes are open", open)
 	}
 	if a := s.do(call{path: "/tile/entries/000.p/1"}); a.StatusCode != http.StatusOK {

@@ -32,6 +32,7 @@ func TestEveryRouteAndRole(t *testing.T) {
 		"GET /v1/proofs/consistency":          "reader auditor admin",
 		"GET /v1/proofs/event/{position}":     "reader auditor admin",
 		"GET /checkpoint":                     "reader auditor admin",
+		"GET /rotations.json":                 "reader auditor admin",
 		"GET /tile/{path...}":                 "reader auditor admin",
 		"GET /v1/projections":                 "auditor admin",
 		"POST /v1/projections/{name}/rebuild": "admin",
