@@ -41,6 +41,7 @@ An interrupt (Ctrl-C) lets requests under way finish; a second one stops at once
 
 // serve runs a server until ctx is done.
 func serve(ctx context.Context, s settings, log *slog.Logger, out io.Writer) error {
+	collectLess()
 	srv, err := openServer(ctx, s, log)
 	if err != nil {
 		return err
