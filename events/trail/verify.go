@@ -310,12 +310,14 @@ func (v *verification) end(ctx context.Context) error {
 
 // guards notes where the seat belts are off. That is no fault of what is stored.
 func (v *verification) guards(ctx context.Context) error {
-	query := `SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('events', 'checkpoints', 'tiles', 'head', 'keys', 'postings')`
-	want := 15
+	query := `SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN
+		('events', 'checkpoints', 'tiles', 'head', 'keys', 'postings', 'redactions', 'log_keys', 'succession')`
+	want := 23
 	if v.trail.Dialect() == Postgres {
 		query = `SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'
-			AND tgrelid IN (to_regclass('events'), to_regclass('checkpoints'), to_regclass('tiles'), to_regclass('head'), to_regclass('keys'), to_regclass('postings'))`
-		want = 8
+			AND tgrelid IN (to_regclass('events'), to_regclass('checkpoints'), to_regclass('tiles'), to_regclass('head'), to_regclass('keys'), to_regclass('postings'),
+				to_regclass('redactions'), to_regclass('log_keys'), to_regclass('succession'))`
+		want = 16
 	}
 	var n int
 	if err := v.trail.reader.GetContext(ctx, &n, query); err != nil {
