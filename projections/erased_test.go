@@ -19,7 +19,7 @@ func TestErasedEventsLeaveTheRows(t *testing.T) {
 		ctx := t.Context()
 		tr := trailtest.Open(t, o)
 		h := newHistory(7)
-		trailtest.Append(t, tr, h.several(t, 150)...)
+		trailtest.Append(t, tr, h.several(t, 90)...)
 		fresh := func() *Runner {
 			r, err := Open(ctx, tr, Options{Batch: 64})
 			if err != nil {
@@ -49,7 +49,7 @@ func TestErasedEventsLeaveTheRows(t *testing.T) {
 
 		// Every third event, corrections and what they correct among them.
 		var positions []int64
-		for p := int64(3); p < 150; p += 3 {
+		for p := int64(3); p < 90; p += 3 {
 			positions = append(positions, p)
 		}
 		if _, err := tr.Redact(ctx, trail.Redaction{Positions: positions, Basis: "x", Unlinked: true}); err != nil {
@@ -60,7 +60,7 @@ func TestErasedEventsLeaveTheRows(t *testing.T) {
 			t.Error("erasing a third of all events changed no story")
 		}
 		equal("one in between", behind)
-		trailtest.Append(t, tr, h.several(t, 60)...)
+		trailtest.Append(t, tr, h.several(t, 40)...)
 		equal("more events", behind)
 		for _, name := range caught.Names() {
 			if err := caught.Rebuild(ctx, name, nil); err != nil {
@@ -81,7 +81,7 @@ func TestErasedEventsLeaveTheRows(t *testing.T) {
 				t.Errorf("%s was begun when %d events were erased, not %d", c.Name, c.Redacted, len(positions))
 			}
 		}
-		if _, err := tr.Redact(ctx, trail.Redaction{Positions: []int64{151}, Basis: "x"}); err == nil {
+		if _, err := tr.Redact(ctx, trail.Redaction{Positions: []int64{91}, Basis: "x"}); err == nil {
 			t.Error("a redaction was redacted")
 		}
 

@@ -51,8 +51,8 @@ func TestRedactSurvivesSIGKILL(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			if killed < 10 {
-				time.Sleep(time.Duration(20*killed+random.IntN(40)) * time.Millisecond) // the random moment
+			if killed < 6 {
+				time.Sleep(time.Duration(30*killed+random.IntN(60)) * time.Millisecond) // the random moment
 				cmd.Process.Kill()
 				killed++
 			}
