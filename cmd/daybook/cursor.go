@@ -81,11 +81,11 @@ func (c *cursor) save(t tally, p part, last int64) error {
 	if err != nil {
 		return err
 	}
-	next := c.path + ".new"
-	if err := os.WriteFile(next, b, 0o600); err != nil {
+	// Two clients may import one file at once, so not by a name they would share.
+	if err := replaceFile(c.path, b, 0o600); err != nil {
 		return fmt.Errorf("remembering how far the import has come: %w", err)
 	}
-	return os.Rename(next, c.path)
+	return nil
 }
 
 // finish forgets the cursor: the file is done.

@@ -42,7 +42,7 @@ func (d *demo) render(ctx context.Context, c *client.Client) error {
 			if err != nil {
 				return fmt.Errorf("the document %s %s: %w", r.kind, r.id, err)
 			}
-			if err := replaceFile(filepath.Join(d.dir, r.file()+"."+format), text); err != nil {
+			if err := replaceFile(filepath.Join(d.dir, r.file()+"."+format), text, 0o644); err != nil {
 				return fmt.Errorf("keeping the document %s %s: %w", r.kind, r.id, err)
 			}
 			if format == "md" {

@@ -56,7 +56,7 @@ Of an event whose content was erased, the place is proved.`,
 				return fmt.Errorf("the server sent the proof of #%d", p.Position)
 			}
 			if out != "" {
-				if err := replaceFile(out, file); err != nil {
+				if err := replaceFile(out, file, 0o644); err != nil {
 					return err
 				}
 			}

@@ -69,7 +69,7 @@ which prefix of the trail it was made: the same prefix gives the same bytes.
 				return err
 			}
 			if out != "" {
-				if err := replaceFile(out, doc); err != nil {
+				if err := replaceFile(out, doc, 0o644); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "wrote %s\n", out)
@@ -93,8 +93,8 @@ which prefix of the trail it was made: the same prefix gives the same bytes.
 	return cmd
 }
 
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, b []byte) (err error) {
+// replaceFile writes a file whole or not at all, whoever else does so too.
+func replaceFile(path string, b []byte, mode os.FileMode) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".daybook-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
@@ -108,7 +108,7 @@ func replaceFile(path string, b []byte) (err error) {
 		f.Close()
 		return err
 	}
-	if err = errors.Join(f.Chmod(0o644), f.Close()); err != nil {
+	if err = errors.Join(f.Chmod(mode), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)
