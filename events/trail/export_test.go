@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"context"
 	"database/sql/driver"
 
 	"github.com/jmoiron/sqlx"
@@ -46,3 +47,19 @@ func ForgetTiles(t *Trail) { t.proving.forget() }
 
 // DuringRotation is called between the steps of rotating the key.
 func DuringRotation(t *Trail, f func(step string)) { t.during = f }
+
+// DuringErasure is called once the events of a redaction are erased, before
+// that is committed.
+func DuringErasure(t *Trail, f func()) {
+	t.during = func(step string) {
+		if step == "erased" {
+			f()
+		}
+	}
+}
+
+// List brings the key index up to date, as the trail does now and then.
+func List(ctx context.Context, t *Trail) error {
+	_, err := (&sequencer{trail: t}).listNow(ctx)
+	return err
+}

@@ -39,6 +39,11 @@ func (s *sequencer) listNow(ctx context.Context) (n int64, err error) {
 		return 0, err
 	}
 	defer tx.Rollback()
+	// What was erased while the lock was waited for, Postgres does not see in
+	// the statement that waited, and an erasure takes keys out of the index.
+	if err := tx.GetContext(ctx, &head.Redacted, `SELECT coalesce(max(number), 0) FROM redactions`); err != nil {
+		return 0, fmt.Errorf("look for erasures: %w", err)
+	}
 	s.unlisted = 0
 	if err := s.listIn(ctx, tx, head, &t.recent); err != nil {
 		return 0, err

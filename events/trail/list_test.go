@@ -200,3 +200,43 @@ func TestAnIndexThatCannotBeWrittenHoldsNothingUp(t *testing.T) {
 		}
 	})
 }
+
+// TestListingThatWaitedForAnErasure has a server come to list its newest events
+// while another session, which has the head, erases the one event that gave the
+// index their key.
+func TestListingThatWaitedForAnErasure(t *testing.T) {
+	o := trailtest.SQLite(t)
+	o.DatabaseURL, o.AllowOwner = trailtest.Postgres(t), true
+	o.ListEvery, o.ListAfter = 1<<30, time.Hour
+	key := events.Key{Kind: events.KindChange, Value: "CH-1"}
+	tr := trailtest.Open(t, o)
+	trailtest.Append(t, tr, trailtest.Event(t, "a", "note.added", trailtest.Key(key.Kind, key.Value))) // 1
+	if err := trail.List(t.Context(), tr); err != nil {
+		t.Fatal(err)
+	}
+	trailtest.Append(t, tr, trailtest.Event(t, "b", "note.added", trailtest.Key(key.Kind, key.Value))) // 2
+	sayTheSame(t, "before", tr)
+
+	owner := trailtest.Open(t, o)
+	listed := make(chan error, 1)
+	trail.DuringErasure(owner, func() {
+		go func() { listed <- trail.List(t.Context(), tr) }()
+		deadline := time.Now().Add(time.Minute)
+		for waiting := 0; waiting == 0; {
+			if time.Now().After(deadline) {
+				t.Fatal("the listing does not wait for the erasure")
+			}
+			if err := tr.DB().Get(&waiting, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if _, err := owner.Redact(t.Context(), trail.Redaction{Positions: []int64{1}, Basis: "a test"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-listed; err != nil {
+		t.Fatal(err)
+	}
+	sayTheSame(t, "after", tr)
+	trailtest.Check(t, tr)
+}

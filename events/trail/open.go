@@ -44,7 +44,7 @@ type Trail struct {
 	closeErr  error
 
 	commit func(*sqlx.Tx) error // replaced by tests that lose its answer
-	during func(step string)    // called between the steps of a rotation; replaced by tests that die there
+	during func(step string)    // called between the steps of a rotation or redaction; replaced by tests that die there
 }
 
 // Open opens a trail and makes it if there is none: the schema is brought up

@@ -351,6 +351,7 @@ func (t *Trail) erase(ctx context.Context, plan []planned) error {
 				return fmt.Errorf("erase #%d: %w", p.Position, err)
 			}
 		}
+		t.during("erased")
 		return nil
 	})
 }
