@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/daybookhq/daybook/events"
@@ -149,7 +150,11 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p.RequestID = w.Header().Get("X-Request-Id")
 	if p.Status >= 500 && r.Context().Err() == nil {
-		a.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "status", p.Status, "request", p.RequestID, "error", err)
+		level := slog.LevelError
+		if errors.Is(err, trail.ErrReadOnly) {
+			level = slog.LevelDebug // the trail has said so once, and clients go on trying
+		}
+		a.log.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "status", p.Status, "request", p.RequestID, "error", err)
 	}
 	h := w.Header()
 	for _, name := range []string{"ETag", "Last-Modified", "Content-Disposition", "Content-Security-Policy"} {

@@ -3,6 +3,7 @@ package handlers_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -227,6 +228,33 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 	a := s.do(call{path: "/readyz"})
 	if a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(a.body), "trail") {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+}
+
+// TestReadOnlyIsSaidWithoutFillingTheLog: clients try again for as long as the
+// trail is behind, which may be days.
+func TestReadOnlyIsSaidWithoutFillingTheLog(t *testing.T) {
+	s := serve(t, trailtest.SQLite(t), func(d *handlers.Deps) {
+		d.Degraded = func(context.Context) map[string]string { return map[string]string{"stream": "away"} }
+	})
+	if err := s.trail.Compare(t.Context(), "a witness", nil, 99); !errors.Is(err, trail.ErrReadOnly) {
+		t.Fatal(err)
+	}
+	for _, body := range []string{event("1"), event("1"), "[" + event("1") + "," + event("2") + "]"} {
+		typ := client.TypeEvent
+		if body[0] == '[' {
+			typ = client.TypeBatch
+		}
+		if a := s.post(typ, body); a.StatusCode != 503 || !strings.Contains(string(a.body), "a witness says that it holds a checkpoint of 99") {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+	}
+	if said := s.log.String(); strings.Contains(said, "level=ERROR") {
+		t.Errorf("the log says of what clients repeat: %s", said)
+	}
+	a := s.do(call{path: "/readyz"})
+	if a.StatusCode != 503 || !strings.Contains(string(a.body), `"status":"read-only"`) || !strings.Contains(string(a.body), `"degraded":{"stream":"away"}`) {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 }
