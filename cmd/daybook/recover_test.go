@@ -409,6 +409,7 @@ func TestWhatIsComparedBeforeTheFirstEvent(t *testing.T) {
 	t.Parallel()
 	o := trailtest.SQLite(t)
 	tr := trailtest.Open(t, o)
+	trailtest.Append(t, tr, trailtest.Notes(t, "n", 1)...)
 	key, err := seal.LoadKey(filepath.Join(o.DataDir, trail.SigningKeyFile))
 	if err != nil {
 		t.Fatal(err)
@@ -425,6 +426,9 @@ func TestWhatIsComparedBeforeTheFirstEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code, _, errs := daybook(t, "note", "hello", "--data-dir", o.DataDir, "--checkpoint-sink", held); code != exitFailed || !strings.Contains(errs, "holds a checkpoint of 9") {
+		t.Fatalf("%d %s", code, errs)
+	}
+	if code, _, errs := daybook(t, "redact", "1", "--basis", "x", "--yes", "--data-dir", o.DataDir, "--checkpoint-sink", held); code != exitFailed || !strings.Contains(errs, "holds a checkpoint of 9") {
 		t.Fatalf("%d %s", code, errs)
 	}
 	if code, _, errs := daybook(t, "trail", "list", "--data-dir", o.DataDir, "--checkpoint-sink", held); code != exitDone {

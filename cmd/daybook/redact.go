@@ -169,6 +169,7 @@ type redaction struct {
 // go, and would hold free pages of the file.
 func openRedaction(ctx context.Context, s settings) (*redaction, error) {
 	log := slog.New(slog.DiscardHandler)
+	r := &redaction{settings: s}
 	if s.DatabaseURL == "" {
 		l, err := openLedger(ctx, s, "redact", log)
 		if held, ok := errors.AsType[*errHeld](err); ok && held.by.Command == "serve" {
@@ -177,15 +178,21 @@ func openRedaction(ctx context.Context, s settings) (*redaction, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &redaction{settings: s, ledger: l, trail: l.trail}, nil
+		r.ledger, r.trail = l, l.trail
+	} else {
+		o := trailOptions(s, log)
+		o.AllowOwner, o.NoMigrate = true, true
+		t, err := trail.Open(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		r.trail = t
 	}
-	o := trailOptions(s, log)
-	o.AllowOwner, o.NoMigrate = true, true
-	t, err := trail.Open(ctx, o)
-	if err != nil {
-		return nil, err
+	// It appends, which a trail that is behind must not.
+	if err := compareNow(ctx, r.trail, s, log); err != nil {
+		return nil, errors.Join(err, r.close())
 	}
-	return &redaction{settings: s, trail: t}, nil
+	return r, nil
 }
 
 func (r *redaction) close() error {

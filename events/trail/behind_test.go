@@ -192,3 +192,27 @@ func waitFor(t testing.TB, what string, cond func() bool) {
 		}
 	}
 }
+
+// TestNothingIsErasedWhileBehind: not even what was announced before.
+func TestNothingIsErasedWhileBehind(t *testing.T) {
+	o := trailtest.SQLite(t)
+	tr := trailtest.Open(t, o)
+	trailtest.Append(t, tr, trailtest.Notes(t, "n", 2)...)
+	ask := trail.Redaction{Positions: []int64{1}, Basis: "a test"}
+	ctx, cancel := context.WithCancel(t.Context())
+	trail.DuringErasure(tr, cancel)
+	if _, err := tr.Redact(ctx, ask); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := tr.Compare(t.Context(), "a witness", nil, 99); !errors.Is(err, trail.ErrReadOnly) {
+		t.Fatal(err)
+	}
+	_, planned := tr.PlanRedaction(t.Context(), ask)
+	_, erased := tr.Redact(t.Context(), ask)
+	if !errors.Is(planned, trail.ErrReadOnly) || !errors.Is(erased, trail.ErrReadOnly) {
+		t.Errorf("planned: %v, erased: %v", planned, erased)
+	}
+	if e, err := tr.Get(t.Context(), 1); err != nil || e.Erased != nil {
+		t.Errorf("%+v, %v", e, err)
+	}
+}

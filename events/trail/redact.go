@@ -315,6 +315,9 @@ func (t *Trail) mayErase(ctx context.Context) error {
 	if t.opts.ReadOnly {
 		return ErrReadOnly
 	}
+	if err := t.stopped(); err != nil {
+		return err
+	}
 	if t.Dialect() != Postgres {
 		return nil
 	}
