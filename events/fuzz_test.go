@@ -91,6 +91,7 @@ func same(t *testing.T, what string, got, want Event) {
 var oddEvents = []string{
 	sample,
 	typical,
+	typical + "\r\n",
 	` { "specversion" : "1.0", "id":"1", "source":"s", "type":"t", "time":"2026-03-14T16:42:00Z" } `,
 	`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-03-14T16:42:00Z","data":null,"zz":null,"yy":"","flag":""}`,
 	`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-03-14T16:42:00Z","data":{"a":1,"a":2}}`,

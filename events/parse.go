@@ -25,12 +25,21 @@ import (
 //
 // An attribute that is null or an empty string counts as not given.
 func Parse(b []byte) (Event, error) {
-	var e Event
-	var s scanned
-	if s.scan(b, false) && s.encode(&e, b) {
+	if e, ok := parsePlain(b); ok {
 		return e, nil
 	}
 	return parseAny(b)
+}
+
+// parsePlain reads the events that nearly all producers write; ok is false for
+// others. A line end after the object, which many send, changes nothing.
+func parsePlain(b []byte) (e Event, ok bool) {
+	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == '\r') {
+		b = b[:len(b)-1]
+	}
+	var s scanned
+	ok = s.scan(b, false) && s.encode(&e, b)
+	return e, ok
 }
 
 // parseAny reads what Parse reads, at leisure.

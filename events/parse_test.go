@@ -33,6 +33,16 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
+// What nearly all producers send must not need the thorough reader, which
+// takes twice as long and ten times the allocations.
+func TestPlain(t *testing.T) {
+	for _, end := range []string{"", "\n", "\r\n"} {
+		if _, ok := parsePlain([]byte(typical + end)); !ok {
+			t.Errorf("a typical event that ends in %q needs the thorough reader", end)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ in, field string }{
 		"empty":             {``, ""},
