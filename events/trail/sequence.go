@@ -11,6 +11,7 @@ import (
 	"github.com/daybookhq/daybook/events"
 	"github.com/daybookhq/daybook/events/seal"
 	"github.com/jmoiron/sqlx"
+	"golang.org/x/mod/sumdb/note"
 )
 
 // sequencer turns pools into commits, one at a time. All its fields belong to
@@ -277,7 +278,9 @@ func (a *attempt) arrived(ctx context.Context, tx *sqlx.Tx, head headRow) (bool,
 	return body == first.body, nil
 }
 
-// loadTree makes s.tree the tree of the locked head.
+// loadTree makes s.tree the tree of the locked head. What is read from the
+// database is taken only as the log's key signed it: the next checkpoint vouches
+// for all that is under it.
 func (s *sequencer) loadTree(ctx context.Context, tx *sqlx.Tx, head headRow) error {
 	if s.trail.unsealed {
 		s.tree = seal.NewTree()
@@ -295,6 +298,9 @@ func (s *sequencer) loadTree(ctx context.Context, tx *sqlx.Tx, head headRow) err
 			}
 			return errStopped{fmt.Errorf("read the tree's right edge: %w", err)}
 		}
+		if err := s.signed(ctx, tx, head, tree.Root()); err != nil {
+			return err
+		}
 		s.tree = tree
 	}
 	root := s.tree.Root()
@@ -302,6 +308,34 @@ func (s *sequencer) loadTree(ctx context.Context, tx *sqlx.Tx, head headRow) err
 		return errStopped{fmt.Errorf("the tiles' root over %d events is %x, the head's %x", head.Size, root, head.Root)}
 	}
 	return nil
+}
+
+// signed makes sure that the log's key signed that root at the locked head.
+func (s *sequencer) signed(ctx context.Context, tx *sqlx.Tx, head headRow, root seal.Hash) error {
+	if head.Size == 0 {
+		return nil
+	}
+	var kept string
+	err := tx.GetContext(ctx, &kept, tx.Rebind(`SELECT note FROM checkpoints WHERE size = ?`), head.Size)
+	if err != nil && s.trail.store.fault(err) == faultAway {
+		return err
+	}
+	var c seal.Checkpoint
+	if err == nil {
+		var key note.Verifier
+		if key, err = seal.ParsePublic(head.PublicKey); err == nil {
+			c, err = seal.OpenCheckpoint([]byte(kept), key)
+		}
+	}
+	switch {
+	case err != nil:
+		err = fmt.Errorf("the checkpoint at the head, size %d, cannot be relied on, run `daybook verify`: %w", head.Size, err)
+	case c.Size != head.Size || c.Root != root:
+		err = fmt.Errorf("the tiles' root over %d events is %x, the checkpoint that was signed says %x of %d, run `daybook verify`", head.Size, root, c.Root, c.Size)
+	default:
+		return nil
+	}
+	return errStopped{err}
 }
 
 // prepare drops duplicates and works out everything that is to be written.
