@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -61,31 +59,25 @@ func (b *benchmark) overLoopback(ctx context.Context, h http.Handler, secret str
 	srv := newHTTPServer(h, nil)
 	go srv.Serve(l)
 	defer srv.Close()
-	tr := &http.Transport{MaxIdleConnsPerHost: connections, DisableCompression: true}
-	defer tr.CloseIdleConnections()
-	hc := &http.Client{Transport: tr}
-	bodies := make([][]byte, connections)
-	return drive(ctx, connections, each, b.duration, func(ctx context.Context, caller int, from int64) error {
-		body := bodies[caller][:0]
+	clients := make([]*benchClient, connections)
+	for i := range clients {
+		if clients[i], err = dialBench(l.Addr().String(), "/v1/events", contentType, secret); err != nil {
+			return load{}, err
+		}
+		defer clients[i].conn.Close()
+	}
+	// Whoever interrupts the benchmark does not wait for an answer.
+	defer context.AfterFunc(ctx, func() {
+		for _, c := range clients {
+			c.conn.Close()
+		}
+	})()
+	return drive(ctx, connections, each, b.duration, func(_ context.Context, caller int, from int64) error {
+		c := clients[caller]
+		c.body = c.body[:0]
 		for i := range each {
-			body = append(appendBenchEvent(body, from+int64(i)), '\n')
+			c.body = append(appendBenchEvent(c.body, from+int64(i)), '\n')
 		}
-		bodies[caller] = body
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+l.Addr().String()+"/v1/events", bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Content-Type", contentType)
-		req.Header.Set("Authorization", "Bearer "+secret)
-		resp, err := hc.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		said, err := io.ReadAll(resp.Body)
-		if err == nil && resp.StatusCode >= 300 {
-			err = fmt.Errorf("the API answered %s: %s", resp.Status, shorten(oneLine(string(said)), 200))
-		}
-		return err
+		return c.post()
 	})
 }
