@@ -75,6 +75,44 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// Recorded bytes are read in two ways, which must agree about all bytes that a
+// database may hold.
+func FuzzParseRecorded(f *testing.F) {
+	e, err := Parse([]byte(typical))
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := string(e.Record(nil, 42, time.Date(2024, 2, 29, 23, 59, 59, 1000, time.UTC), "token/ci", [16]byte{1, 0xab}))
+	f.Add([]byte(good))
+	for _, bent := range [][2]string{
+		{`"42"`, `"042"`}, {`"42"`, `"-42"`}, {`"42"`, `"+42"`}, {`"42"`, `""`}, {`"42"`, `"0"`}, {`"42"`, `"00"`}, {`"42"`, `42`},
+		{`"42"`, `"9223372036854775807"`}, {`"42"`, `"9223372036854775808"`}, {`"42"`, `"9999999999999999999"`}, {`"42"`, `"18446744073709551658"`},
+		{"2024-02-29", "2023-02-29"}, {"2024-02-29", "2024-04-31"}, {"2024-02-29", "2024-00-10"}, {"2024-02-29", "2024-13-10"}, {"2024-02-29", "0000-01-01"},
+		{"T23:", "T24:"}, {"59:59", "60:59"}, {"59:59", "59:60"}, {"59.0", "59,0"}, {".000001Z", ".000001z"}, {".000001Z", ".00001Z"}, {".000001Z", ".0000010Z"}, {"T23", "t23"},
+		{"token/ci", ""}, {"token/ci", `token\u002fci`}, {"token/ci", "tökén"}, {"token/ci", "a\x7f"}, {"token/ci", "<&>"}, {"token/ci", `\"`},
+		{"01ab0", "01AB0"}, {"01ab0", "01a"}, {"01ab0", "01ag0"}, {`00",`, `00" ,`}, {`00",`, `00", `}, {`00",`, `00","ledgersalt":"",`}, {`00",`, `00","specversion":"1.0",`},
+		{`{"specversion"`, `{ "specversion"`}, {`"1.0"`, `"1.1"`}, {`"ledgerwriter"`, `"ledgerother"`},
+	} {
+		f.Add([]byte(strings.Replace(good, bent[0], bent[1], 1)))
+	}
+	f.Add([]byte(good[:strings.Index(good, `","id"`)+1] + "}"))
+	var again Recorded
+	f.Fuzz(func(t *testing.T, in []byte) {
+		r, err := ParseRecorded(in)
+		slow, slowErr := parseAnyRecorded(in)
+		againErr := again.Reparse(in)
+		if (err == nil) != (slowErr == nil) || (err == nil) != (againErr == nil) || err != nil && err.Error() != slowErr.Error() {
+			t.Fatalf("the quick reader says %v, in used memory %v, the thorough one %v", err, againErr, slowErr)
+		}
+		for _, q := range []Recorded{r, again} {
+			if q.Position != slow.Position || !q.LedgerTime.Equal(slow.LedgerTime) || q.Writer != slow.Writer || q.Salt != slow.Salt || !bytes.Equal(q.Bytes, slow.Bytes) {
+				t.Fatalf("read %+v\nand %+v", q, slow)
+			}
+			same(t, "quick and thorough", q.Event, slow.Event)
+		}
+	})
+}
+
 func same(t *testing.T, what string, got, want Event) {
 	t.Helper()
 	if !bytes.Equal(got.Body(), want.Body()) {

@@ -38,7 +38,7 @@ func parsePlain(b []byte) (e Event, ok bool) {
 		b = b[:len(b)-1]
 	}
 	var s scanned
-	ok = s.scan(b, false) && s.encode(&e, b)
+	ok = s.scan(b) && s.encode(&e, b)
 	return e, ok
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -107,16 +108,89 @@ func appendLedger(dst []byte, position int64, at time.Time, writer string, salt 
 // ParseRecorded reads recorded bytes back. It keeps b; do not change it after.
 // The error is a [Refusal] naming what does not belong in recorded bytes.
 func ParseRecorded(b []byte) (Recorded, error) {
+	var r Recorded
+	err := r.Reparse(b)
+	return r, err
+}
+
+// Reparse is [ParseRecorded] for whoever reads many events and looks at one at a
+// time: r becomes the event in b, in the memory of the one that it was.
+func (r *Recorded) Reparse(b []byte) (err error) {
 	var s scanned
-	r := Recorded{Bytes: b}
-	if s.scan(b, true) && s.fill(&r.Event, b) {
-		get := func(slot int) string { return string(b[s.values[slot].from:s.values[slot].to]) }
-		l := ledgerAttrs{get(slotPosition), get(slotLedgerAt), get(slotWriter), get(slotSalt)}
-		if get(slotSpec) == "1.0" && r.setLedger(l) == nil {
-			return r, nil
+	*r = Recorded{Bytes: b, Event: Event{Keys: r.Keys[:0], Extensions: r.Extensions[:0]}}
+	if comma, ok := r.front(b); ok && s.scanBody(b, comma) && s.fill(&r.Event, b) {
+		r.body = b[comma:]
+		return nil
+	}
+	*r, err = parseAnyRecorded(b)
+	return err
+}
+
+// What stands between the values that the ledger writes first.
+const (
+	frontPosition = `{"specversion":"1.0","ledgerposition":"`
+	frontTime     = `","ledgertime":"`
+	frontWriter   = `","ledgerwriter":"`
+	frontSalt     = `","ledgersalt":"`
+	frontEnd      = `",`
+)
+
+// front reads the ledger's own attributes where and as appendLedger writes them,
+// and returns the place of the comma after them; ok is false when something
+// calls for the full reader, a writer's name that is escaped for example.
+func (r *Recorded) front(b []byte) (comma int, ok bool) {
+	text := unsafe.String(unsafe.SliceData(b), len(b))
+	rest, ok := strings.CutPrefix(text, frontPosition)
+	n := 0
+	for ; n < len(rest) && n < 19 && rest[n] >= '0' && rest[n] <= '9'; n++ {
+		r.Position = 10*r.Position + int64(rest[n]-'0')
+	}
+	if !ok || n == 0 || r.Position < 0 || rest[0] == '0' && n > 1 {
+		return 0, false
+	}
+	if rest, ok = strings.CutPrefix(rest[n:], frontTime); !ok || len(rest) < len(LedgerTimeFormat) {
+		return 0, false
+	}
+	if r.LedgerTime, ok = parseLedgerTime(rest[:len(LedgerTimeFormat)]); !ok {
+		return 0, false
+	}
+	if rest, ok = strings.CutPrefix(rest[len(LedgerTimeFormat):], frontWriter); !ok {
+		return 0, false
+	}
+	for n = 0; n < len(rest) && rest[n] >= 0x20 && rest[n] < 0x7f && rest[n] != '"' && rest[n] != '\\'; n++ {
+	}
+	r.Writer = rest[:n]
+	if rest, ok = strings.CutPrefix(rest[n:], frontSalt); !ok || len(rest) < 32+len(frontEnd) || rest[32:32+len(frontEnd)] != frontEnd {
+		return 0, false
+	}
+	r.Salt = rest[:32]
+	for i := range len(r.Salt) {
+		if c := r.Salt[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return 0, false
 		}
 	}
-	return parseAnyRecorded(b)
+	return len(b) - len(rest) + len(r.Salt) + len(frontEnd) - 1, true
+}
+
+// parseLedgerTime reads a time in LedgerTimeFormat, which has but one way to
+// write each.
+func parseLedgerTime(s string) (t time.Time, ok bool) {
+	ok = len(s) == len(LedgerTimeFormat)
+	number := func(from, to, least, most int) (n int) {
+		for i := from; i < to && ok; i++ {
+			n, ok = 10*n+int(s[i]-'0'), s[i] >= '0' && s[i] <= '9'
+		}
+		ok = ok && n >= least && n <= most
+		return n
+	}
+	year, month, day := number(0, 4, 0, 9999), number(5, 7, 1, 12), number(8, 10, 1, 31)
+	hour, minute, second := number(11, 13, 0, 23), number(14, 16, 0, 59), number(17, 19, 0, 59)
+	us := number(20, 26, 0, 999_999)
+	if !ok || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' || s[19] != '.' || s[26] != 'Z' {
+		return time.Time{}, false
+	}
+	t = time.Date(year, time.Month(month), day, hour, minute, second, 1000*us, time.UTC)
+	return t, t.Day() == day // of a month that is shorter
 }
 
 // parseAnyRecorded reads what ParseRecorded reads, at leisure.

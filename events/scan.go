@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // This file reads the events that nearly all producers write (compact JSON,
@@ -33,13 +34,9 @@ const (
 	slotAuthID
 	slotKinds // the first of the correlation keys
 
-	slotLast     = slotKinds + 15 // the last of them
-	slotSpec     = slotLast + 1   // what follows is no part of the body
-	slotPosition = slotLast + 2
-	slotLedgerAt = slotLast + 3
-	slotWriter   = slotLast + 4
-	slotSalt     = slotLast + 5
-	slots        = slotLast + 6
+	slotLast = slotKinds + 15 // the last of them
+	slotSpec = slotLast + 1   // no part of the body
+	slots    = slotLast + 2
 )
 
 // attributeNames are those of the slots before slotKinds.
@@ -78,12 +75,20 @@ type scanned struct {
 }
 
 // scan looks through b; ok is false when something calls for the full reader.
-func (s *scanned) scan(b []byte, ledger bool) (ok bool) {
-	i := 0
-	if len(b) < 2 || b[0] != '{' || len(b) > MaxRecordedBytes {
-		return false
-	}
-	for i = 1; ; i++ {
+func (s *scanned) scan(b []byte) (ok bool) {
+	return len(b) >= 2 && b[0] == '{' && len(b) <= MaxRecordedBytes && s.attributes(b, 1)
+}
+
+// scanBody looks through recorded bytes from the comma on that follows what the
+// ledger wrote.
+func (s *scanned) scanBody(b []byte, comma int) (ok bool) {
+	s.seen = 1 << slotSpec
+	return len(b) <= MaxRecordedBytes && s.attributes(b, comma+1)
+}
+
+// attributes looks through those that stand from b[i] to the end of an object.
+func (s *scanned) attributes(b []byte, i int) (ok bool) {
+	for ; ; i++ {
 		for i < len(b) && b[i] == ' ' {
 			i++
 		}
@@ -117,7 +122,7 @@ func (s *scanned) scan(b []byte, ledger bool) (ok bool) {
 				return false
 			}
 			i++
-			if !s.put(b, name, value, ledger) {
+			if !s.put(b, name, value) {
 				return false
 			}
 		} else if b[i] == '{' && string(b[name.from:name.to]) == "data" && s.data.to == 0 {
@@ -147,7 +152,7 @@ func (s *scanned) scan(b []byte, ledger bool) (ok bool) {
 
 // put files an attribute. Values over a limit, and names given twice, are for
 // the full reader to judge.
-func (s *scanned) put(b []byte, name, value span, ledger bool) bool {
+func (s *scanned) put(b []byte, name, value span) bool {
 	slot := slotOf(b[name.from:name.to])
 	switch {
 	case slot < 0:
@@ -163,8 +168,7 @@ func (s *scanned) put(b []byte, name, value span, ledger bool) bool {
 		s.extra[s.extras] = extra{name, value}
 		s.extras++
 		return true
-	case slot > slotSpec && !ledger,
-		s.seen&(1<<slot) != 0,
+	case s.seen&(1<<slot) != 0,
 		slot == slotSource && value.len() > MaxSourceBytes,
 		(slot == slotID || slot == slotType || slot >= slotAuthID && slot <= slotLast) && value.len() > MaxNameBytes:
 		return false
@@ -178,14 +182,6 @@ func slotOf(name []byte) int {
 	switch string(name) {
 	case "specversion":
 		return slotSpec
-	case "ledgerposition":
-		return slotPosition
-	case "ledgertime":
-		return slotLedgerAt
-	case "ledgerwriter":
-		return slotWriter
-	case "ledgersalt":
-		return slotSalt
 	case "id":
 		return slotID
 	case "source":
@@ -266,10 +262,10 @@ func (s *scanned) encode(e *Event, b []byte) bool {
 	return s.fill(e, body)
 }
 
-// fill sets the event's fields to parts of b, into which the spans point. It
-// reports whether the envelope is complete.
+// fill sets the event's fields to parts of b, into which the spans point and
+// which must not change any more. It reports whether the envelope is complete.
 func (s *scanned) fill(e *Event, b []byte) bool {
-	text := string(b)
+	text := unsafe.String(unsafe.SliceData(b), len(b)) // Data is a part of b too
 	get := func(slot int) string { return text[s.values[slot].from:s.values[slot].to] }
 	e.ID, e.Source, e.Type, e.timeText = get(slotID), get(slotSource), get(slotType), get(slotTime)
 	if e.ID == "" || e.Source == "" || e.Type == "" || e.timeText == "" {
@@ -290,7 +286,7 @@ func (s *scanned) fill(e *Event, b []byte) bool {
 		}
 	}
 	if n > 0 {
-		e.Keys = make([]Key, 0, n)
+		e.Keys = slices.Grow(e.Keys[:0], n)
 		for i, v := range s.values[slotKinds : slotLast+1] {
 			if v.len() > 0 {
 				e.Keys = append(e.Keys, Key{kinds[i], text[v.from:v.to]})

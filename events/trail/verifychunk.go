@@ -19,6 +19,7 @@ type looker struct {
 	listed     int64 // how many events the key index lists
 	postings   postingSums
 	identities identitySum
+	event      events.Recorded // the one that is looked at
 	keys       []events.Key
 	hashes     map[events.Key]int64 // of keys met lately: most are had by many events
 	tile       [seal.TileWidth]seal.Hash
@@ -103,8 +104,8 @@ func (l *looker) row(c *chunk, row []driver.Value) bool {
 	}
 	identity, ok := asBytes(row[2])
 	happened, ok2 := row[3].(int64)
-	e, err := events.ParseRecorded(body)
-	if !ok || !ok2 || err != nil || e.Position != p || e.LedgerTime.UnixMicro() != us || e.Time.UnixMicro() != happened {
+	e := &l.event
+	if !ok || !ok2 || e.Reparse(body) != nil || e.Position != p || e.LedgerTime.UnixMicro() != us || e.Time.UnixMicro() != happened {
 		return false
 	}
 	id := e.Identity()
