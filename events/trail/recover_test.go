@@ -318,6 +318,34 @@ func TestAForkCannotBeBroughtBack(t *testing.T) {
 	})
 }
 
+// TestAStrangersEventDoesNotKeepTheLostOnesAway has a tail that shows another
+// event where the database leads to the held checkpoint with its own.
+func TestAStrangersEventDoesNotKeepTheLostOnesAway(t *testing.T) {
+	t.Parallel()
+	backup, tr := restore(t, trailtest.SQLite(t))
+	entries, err := tr.Entries(t.Context(), 5, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := bytes.Replace(entries[0], []byte("note 4"), []byte("note X"), 1)
+	r := recovery(t, backup)
+	gather(t, r, pieces{events: [][]byte{stranger}})
+	if p := plan(t, r); p.Differs != 5 || p.Reach != 21 || p.Whole() {
+		t.Fatalf("%+v", p)
+	}
+	gather(t, r, trail.TailOfTrail("the copy", tr))
+	if p := plan(t, r); p.Differs != -1 || p.Reach != 51 || !p.Whole() {
+		t.Fatalf("%+v", p)
+	}
+	if err := r.Apply(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	same(t, trailtest.Open(t, backup), tr)
+}
+
 // TestWhatNobodySignedIsBroughtBackOnlyWhenAskedFor has no checkpoint of what
 // was lost.
 func TestWhatNobodySignedIsBroughtBackOnlyWhenAskedFor(t *testing.T) {

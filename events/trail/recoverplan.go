@@ -30,7 +30,8 @@ type Plan struct {
 	// Forked is the size of a held checkpoint that the database itself does not
 	// extend, or of which there are two, and Differs the first position where
 	// the database was seen to hold another event than a tail does; 0 and -1 if
-	// there is none. Then nothing can be brought back.
+	// there is none. Then nothing can be brought back. Where the database leads
+	// to a held checkpoint, it was the tail that differed.
 	Forked   int64  `json:"forked,omitempty"`
 	ForkedBy string `json:"forked_by,omitempty"`
 	Differs  int64  `json:"differs"`
@@ -68,7 +69,7 @@ func (r *Recovery) Plan(ctx context.Context, unproved bool) (Plan, error) {
 			p.Held, p.HeldBy, p.Note = r.forked.Size, r.forked.from, r.forked.note
 		}
 	}
-	if p.Forked > 0 || p.Differs >= 0 {
+	if p.Forked > 0 {
 		r.plan = &p
 		return p, nil
 	}
@@ -90,6 +91,13 @@ func (r *Recovery) Plan(ctx context.Context, unproved bool) (Plan, error) {
 			break
 		}
 		p.Reach = size
+	}
+	if p.Reach > p.Size {
+		p.Differs = -1 // what a tail shows instead is no event of this log
+	} else if p.Differs >= 0 {
+		p.Missing, p.Lacking, p.Wrong = nil, 0, 0
+		r.plan = &p
+		return p, nil
 	}
 	if p.Reach == max(p.Held, p.Size) && end > p.Reach {
 		// Of two events for one position nothing says which was recorded.
