@@ -52,6 +52,7 @@ type heldCheckpoint struct {
 	seal.Checkpoint
 	from string // who held it
 	note []byte
+	key  string // that signed it
 }
 
 // How much of a database is looked at again for the place where it differs from
@@ -138,14 +139,14 @@ func (r *Recovery) Trail() *Trail { return r.trail }
 // an error; one that is known already is not. Where two of one size have two
 // roots, nothing can be brought back, as the plan will say.
 func (r *Recovery) Hold(ctx context.Context, from string, note []byte) error {
-	c, err := r.open(note)
+	c, key, err := r.open(note)
 	if err != nil {
 		return fmt.Errorf("%s holds what is no checkpoint of this log: %w", from, err)
 	}
 	if c.Size == 0 {
 		return nil
 	}
-	h := heldCheckpoint{c, from, note}
+	h := heldCheckpoint{c, from, note, key}
 	if old, ok := r.held[c.Size]; ok {
 		if old.Root != c.Root && r.forked == nil {
 			h.from = old.from + " and " + from + " hold two"
@@ -194,7 +195,7 @@ func (r *Recovery) Gather(ctx context.Context, tail Tail, progress func(found in
 		return r.stage.add(ctx, e.Position, seal.LeafHash(recorded), recorded)
 	}
 	checkpoint := func(note []byte) error {
-		if _, err := r.open(note); err != nil {
+		if _, _, err := r.open(note); err != nil {
 			strange++
 			return nil
 		}

@@ -230,6 +230,9 @@ func TestARotatedKeyIsBroughtBack(t *testing.T) {
 	t.Parallel()
 	trailtest.Each(t, func(t *testing.T, o trail.Options) {
 		backup, tr := restore(t, o)
+		trailtest.Append(t, tr, trailtest.Event(t, "quote", "note.added", func(e *events.Event) {
+			e.Data = []byte(`{"text":"x","type":"dev.daybook.key.rotated.v1"}`) // and is none
+		}))
 		for _, name := range []string{"second", "third"} {
 			if _, err := tr.RotateKey(t.Context(), "u-9", "it was due"); err != nil {
 				t.Fatal(err)
@@ -255,7 +258,7 @@ func TestARotatedKeyIsBroughtBack(t *testing.T) {
 		for _, o := range []trail.Options{backup, fresh} {
 			r := recovery(t, o)
 			gather(t, r, trail.TailOfTrail("the copy", tr))
-			if p := plan(t, r); !p.Whole() || p.Reach != 63 {
+			if p := plan(t, r); !p.Whole() || p.Reach != 64 {
 				t.Fatalf("%+v", p)
 			}
 			if err := r.Apply(t.Context(), nil); err != nil {
@@ -275,6 +278,56 @@ func TestARotatedKeyIsBroughtBack(t *testing.T) {
 }
 
 // TestAForkCannotBeBroughtBack writes to the backup before it is recovered.
+// TestAReplacedKeyBringsNothingBack has what goes on behind the held checkpoint
+// with the signature of a key that a rotation before it replaced.
+func TestAReplacedKeyBringsNothingBack(t *testing.T) {
+	t.Parallel()
+	o := trailtest.SQLite(t)
+	backup, tr := restore(t, o)
+	old, err := seal.LoadKey(o.DataDir + "/" + trail.SigningKeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.RotateKey(t.Context(), "u-9", "it was stolen"); err != nil {
+		t.Fatal(err)
+	}
+	trailtest.Append(t, tr, trailtest.Notes(t, "after", 5)...)
+	h := headOf(t, tr) // 57
+	trailtest.Append(t, tr, trailtest.Notes(t, "the thief's", 1)...)
+	forged := headOf(t, tr)
+	entries, err := tr.Entries(t.Context(), 0, int(forged.Size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	note, err := old.Sign(forged.Size, forged.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{trail.SigningKeyFile, filepath.Base(seal.RetiredKeyFile(trail.SigningKeyFile, old.Hash()))} {
+		b, err := os.ReadFile(filepath.Join(o.DataDir, f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(backup.DataDir, f), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := recovery(t, backup)
+	gather(t, r, pieces{events: entries, checkpoints: [][]byte{h.Checkpoint, note}})
+	if p := plan(t, r); p.Reach != h.Size || p.Wrong != forged.Size || p.Whole() {
+		t.Fatalf("%+v", p)
+	}
+	if err := r.Apply(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if back := headOf(t, trailtest.Open(t, backup)); back.Root != h.Root {
+		t.Fatalf("%d events", back.Size)
+	}
+}
+
 func TestAForkCannotBeBroughtBack(t *testing.T) {
 	t.Parallel()
 	trailtest.Each(t, func(t *testing.T, o trail.Options) {

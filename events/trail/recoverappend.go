@@ -21,7 +21,7 @@ func (r *Recovery) Apply(ctx context.Context, progress func(done, total int64)) 
 	}
 	p := *r.plan
 	r.plan = nil // it is from where the database was
-	if err := r.beginWith(ctx); err != nil {
+	if err := r.beginWith(ctx, p.Reach); err != nil {
 		return err
 	}
 	for i, root := range r.roots {

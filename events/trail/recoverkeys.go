@@ -44,39 +44,82 @@ func (r *Recovery) loadKeys() error {
 
 // beginWith makes the key that signed first the one to begin with, where an
 // empty database is filled up to a rotation of the key or beyond.
-func (r *Recovery) beginWith(ctx context.Context) error {
+func (r *Recovery) beginWith(ctx context.Context, reach int64) error {
 	if r.head.Size > 0 || len(r.keys) == 1 {
 		return nil
 	}
-	rotation, err := r.stage.firstWith(ctx, `"type":"dev.daybook.key.rotated.v1"`)
-	if err != nil || rotation == nil {
-		return err
-	}
-	e, err := events.ParseRecorded(rotation)
-	if err != nil || !rotates(&e) {
-		return err
-	}
-	old, _, err := seal.ParseRotated(rotation)
+	found, err := r.changes(ctx)
 	if err != nil {
 		return err
 	}
-	if k := r.keys[old]; k != nil {
+	changes := before(found, reach, r.chosen)
+	if len(changes) == 0 {
+		return nil
+	}
+	if k := r.keys[changes[0].old]; k != nil {
 		r.key = k
 		return nil
 	}
-	return fmt.Errorf("the log's first key, %s, is not beside the signing key %s: copy it there from the server that had it", old, r.trail.opts.SigningKey)
+	return fmt.Errorf("the log's first key, %s, is not beside the signing key %s: copy it there from the server that had it", changes[0].old, r.trail.opts.SigningKey)
 }
 
-// open reads a checkpoint that one of the log's keys signed.
-func (r *Recovery) open(note []byte) (c seal.Checkpoint, err error) {
+// A keyChange is a rotation among what was gathered.
+type keyChange struct {
+	position int64
+	leaf     seal.Hash
+	old, new string
+}
+
+// changes lists all of them, ascending.
+func (r *Recovery) changes(ctx context.Context) (list []keyChange, err error) {
+	err = r.stage.eachWith(ctx, `"type":"dev.daybook.key.rotated.v1"`, func(position int64, leaf seal.Hash, body []byte) error {
+		e, err := events.ParseRecorded(body)
+		if err != nil || !rotates(&e) {
+			return nil // the text may stand in what anybody said
+		}
+		if old, next, err := seal.ParseRotated(body); err == nil {
+			list = append(list, keyChange{position, leaf, old, next})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// before returns those before a position that were chosen.
+func before(changes []keyChange, position int64, chosen map[int64]seal.Hash) (list []keyChange) {
+	for _, c := range changes {
+		if want, ok := chosen[c.position]; c.position < position && (!ok || want == c.leaf) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// signed reports whether a held checkpoint is signed by the key that was the
+// log's when those changes had been made. One that was replaced may be in
+// anybody's hands.
+func (r *Recovery) signed(h heldCheckpoint, changes []keyChange) bool {
+	key := r.head.PublicKey
+	if len(changes) > 0 {
+		last := changes[len(changes)-1]
+		key = last.new
+		if last.position == h.Size-1 && h.key == last.old {
+			return true // both sign that one
+		}
+	}
+	return key == "" || h.key == key
+}
+
+// open reads a checkpoint that one of the log's keys signed, and says which.
+func (r *Recovery) open(note []byte) (c seal.Checkpoint, key string, err error) {
 	for _, k := range r.keys {
 		v, perr := seal.ParsePublic(k.Public())
 		if perr != nil {
-			return c, perr
+			return c, "", perr
 		}
 		if c, err = seal.OpenCheckpoint(note, v); err == nil {
-			return c, nil
+			return c, k.Public(), nil
 		}
 	}
-	return c, err
+	return c, "", err
 }

@@ -24,7 +24,8 @@ type Plan struct {
 	Lacking int64   `json:"lacking,omitempty"` // how many positions are missing
 
 	// Wrong is the size of the held checkpoint that the gathered events do not
-	// lead to, though none is missing; 0 if there is none.
+	// lead to, though none is missing, or that a key signed which was not the
+	// log's any more by those events; 0 if there is none.
 	Wrong int64 `json:"wrong,omitempty"`
 
 	// Forked is the size of a held checkpoint that the database itself does not
@@ -77,11 +78,16 @@ func (r *Recovery) Plan(ctx context.Context, unproved bool) (Plan, error) {
 	if err != nil {
 		return p, err
 	}
+	changes, err := r.changes(ctx)
+	if err != nil {
+		return p, err
+	}
 	w := &extension{tree: r.seq.tree.Clone(), from: r.head.Size, stage: r.stage, chosen: r.chosen}
 	for _, size := range sizes {
 		if size > end {
 			break
 		}
+		without := w.clone()
 		found, err := w.reach(ctx, size, r.held[size].Root)
 		if err != nil {
 			return p, err
@@ -89,6 +95,10 @@ func (r *Recovery) Plan(ctx context.Context, unproved bool) (Plan, error) {
 		if !found {
 			p.Wrong = size
 			break
+		}
+		if !r.signed(r.held[size], before(changes, size, w.chosen)) {
+			p.Wrong, w = size, without
+			continue
 		}
 		p.Reach = size
 	}

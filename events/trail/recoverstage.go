@@ -114,12 +114,23 @@ func (s *staging) bodies(ctx context.Context, from, to int64) (list []staged, er
 	return list, err
 }
 
-// firstWith returns the first event whose bytes hold that text, or nil.
-func (s *staging) firstWith(ctx context.Context, text string) ([]byte, error) {
-	var body []byte
-	err := s.db.GetContext(ctx, &body, `SELECT body FROM staged WHERE instr(body, CAST(? AS BLOB)) > 0 ORDER BY position LIMIT 1`, text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// eachWith calls f for the gathered events whose bytes hold that text, ascending.
+func (s *staging) eachWith(ctx context.Context, text string, f func(position int64, leaf seal.Hash, body []byte) error) error {
+	rows, err := s.db.QueryContext(ctx, `SELECT position, leaf, body FROM staged WHERE instr(body, CAST(? AS BLOB)) > 0 ORDER BY position, leaf`, text)
+	if err != nil {
+		return err
 	}
-	return body, err
+	defer rows.Close()
+	for rows.Next() {
+		var position int64
+		var leaf sql.RawBytes
+		var body []byte
+		if err := rows.Scan(&position, &leaf, &body); err != nil {
+			return err
+		}
+		if err := f(position, seal.Hash(leaf), body); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
