@@ -58,7 +58,7 @@ func parseCheckpoint(text, origin string) (Checkpoint, error) {
 	if raw.Origin != origin {
 		return Checkpoint{}, fmt.Errorf("checkpoint of %q, of %q is expected", raw.Origin, origin)
 	}
-	if len(raw.Hash) != HashSize || int64(raw.Size) < 0 {
+	if len(raw.Hash) != HashSize || raw.Size > MaxSize {
 		return Checkpoint{}, fmt.Errorf("checkpoint with a root of %d bytes over %d leaves", len(raw.Hash), raw.Size)
 	}
 	c := Checkpoint{raw.Origin, int64(raw.Size), Hash(raw.Hash)}

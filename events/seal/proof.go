@@ -16,6 +16,10 @@ var ErrProof = errors.New("the proof does not hold")
 // MaxProofHashes is the most hashes that any proof needs, whatever the size.
 const MaxProofHashes = 64
 
+// MaxSize is the most leaves that a tree may be said to have: what a checkpoint
+// claims is anybody's word, and the arithmetic of proofs ends not far behind.
+const MaxSize = 1 << 62
+
 // ProveInclusion returns the RFC 6962 audit path of the leaf at a position in
 // the tree of the first size leaves, the leaf's sibling first. What is made
 // from tiles that were altered does not hold: check it.
@@ -165,7 +169,7 @@ func unsealed(hashes []Hash) []tlog.Hash {
 
 func checkPosition(position, size int64) error {
 	switch {
-	case size < 0:
+	case size < 0 || size > MaxSize:
 		return fmt.Errorf("there is no tree of %d leaves", size)
 	case position < 0:
 		return fmt.Errorf("there is no position %d", position)
@@ -179,6 +183,8 @@ func checkSizes(from, to int64) error {
 	switch {
 	case from < 0 || to < 0:
 		return fmt.Errorf("there is no tree of %d leaves", min(from, to))
+	case max(from, to) > MaxSize:
+		return fmt.Errorf("there is no tree of %d leaves", max(from, to))
 	case from > to:
 		return fmt.Errorf("the sizes are reversed: a tree of %d leaves is no prefix of one of %d", from, to)
 	}

@@ -27,7 +27,7 @@ func readTree(text string) (tree, error) {
 	if err != nil {
 		return tree{}, err
 	}
-	if len(raw.Hash) != seal.HashSize || int64(raw.Size) < 0 {
+	if len(raw.Hash) != seal.HashSize || raw.Size > seal.MaxSize {
 		return tree{}, fmt.Errorf("checkpoint with a root of %d bytes over %d leaves", len(raw.Hash), raw.Size)
 	}
 	// One meaning, one text: no leading zeros, no other base64.

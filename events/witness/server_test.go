@@ -62,6 +62,7 @@ func TestAddCheckpoint(t *testing.T) {
 		"old with a zero before":       {"old 00\n\n" + string(log.checkpoint(100)), 400},
 		"old with a sign":              {"old +0\n\n" + string(log.checkpoint(100)), 400},
 		"old beyond all sizes":         {"old 9223372036854775808\n\n" + string(log.checkpoint(100)), 400},
+		"a size beyond all trees":      {"old 0\n\n" + string(log.sign("logs.example/one\n9223372036854775807\n"+strings.Repeat("A", 43)+"=\n")), 400},
 		"old larger than size":         {"old 101\n\n" + string(log.checkpoint(100)), 400},
 		"a short hash":                 {"old 0\nAAAA\n\n" + string(log.checkpoint(100)), 400},
 		"a hash that is none":          {"old 0\n" + strings.Repeat("*", 44) + "\n\n" + string(log.checkpoint(100)), 400},
