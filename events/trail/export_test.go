@@ -63,3 +63,10 @@ func List(ctx context.Context, t *Trail) error {
 	_, err := (&sequencer{trail: t}).listNow(ctx)
 	return err
 }
+
+// Reading is what a reader does whose connection hangs while it reads what the
+// key index does not list.
+func Reading(t *Trail) (end func()) {
+	t.recent.reading.Lock()
+	return t.recent.reading.Unlock
+}

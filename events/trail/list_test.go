@@ -240,3 +240,25 @@ func TestListingThatWaitedForAnErasure(t *testing.T) {
 	sayTheSame(t, "after", tr)
 	trailtest.Check(t, tr)
 }
+
+// TestNoReaderHoldsUpAListing has a reader hang while another server's events,
+// which this one has not seen, are to be listed.
+func TestNoReaderHoldsUpAListing(t *testing.T) {
+	o := trailtest.SQLite(t)
+	o.ListEvery, o.ListAfter = 1<<30, time.Hour
+	tr := trailtest.Open(t, o)
+	end := trail.Reading(tr)
+	listed := make(chan error, 1)
+	go func() { listed <- trail.List(t.Context(), tr) }()
+	select {
+	case err := <-listed:
+		end()
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(time.Minute):
+		end()
+		t.Fatal("the listing waits for the reader")
+	}
+	sayTheSame(t, "afterwards", tr)
+}

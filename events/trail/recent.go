@@ -63,7 +63,9 @@ func (u *unlisted) positions(dst []int64, hashes ...int64) []int64 {
 // recent remembers what is unlisted, so that an event is read for it once. It
 // is safe for concurrent use.
 type recent struct {
-	reading sync.Mutex // held by who reads events that are not remembered yet
+	// reading is held by whoever of the readers reads events that are not
+	// remembered yet, so that one of them does.
+	reading sync.Mutex
 
 	mu    sync.Mutex
 	kept  unlisted
@@ -85,8 +87,10 @@ func (r *recent) since(ctx context.Context, q queryer, head headRow) (u unlisted
 	if u, missing, ok := r.look(head); !missing {
 		return u, ok, nil
 	}
-	r.reading.Lock()
-	defer r.reading.Unlock()
+	if _, locked := q.(*sqlx.Tx); !locked {
+		r.reading.Lock()
+		defer r.reading.Unlock()
+	} // else it has the head: a reader whose connection hangs must not hold it up
 	const some = 1024
 	for {
 		u, missing, ok := r.look(head) // somebody else may have read them
