@@ -77,6 +77,8 @@ Postgres of --database-url), measures, and removes it. Beside each figure stands
 the raw limit: the same bytes stored by the plainest means of the same database
 with the same durability, without keys, hashes or checks. It passes and fails
 nothing; figures of different machines, or of a busy one, say little together.`,
+		Example: `  daybook bench append
+  daybook bench verify --events 1000000 --json`,
 	},
 		command("append", "Record events in process, from many callers",
 			`Append records events of about 600 bytes with an actor and four keys. A caller

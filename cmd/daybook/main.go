@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/daybookhq/daybook/events/client"
 )
 
 // Exit codes.
@@ -19,7 +22,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
-	exitNo     = 3 // verify (and check) say no
+	exitNo     = 3 // verify says no
 )
 
 func main() {
@@ -69,9 +72,12 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errs io.Writ
 	}
 	code := exitFailed
 	var coded *exitError
+	var problem *client.Problem
 	switch {
 	case errors.As(err, &coded):
 		code = coded.code
+	case errors.As(err, &problem) && (problem.Status == http.StatusBadRequest || problem.Status == http.StatusNotFound && problem.Field != ""):
+		code = exitUsage // an argument that only the server can tell to be wrong
 	case !started:
 		code = exitUsage
 	}

@@ -64,6 +64,7 @@ they talk to that server; with --server they talk to one elsewhere.`,
 	p.String("compare", compareTry, "where nobody who holds a checkpoint answers at start: try goes on with a warning, must takes no events before one does [$DAYBOOK_COMPARE]")
 
 	root.CompletionOptions.HiddenDefaultCmd = true
+	helpShows(root)
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run a ledger:"},
 		&cobra.Group{ID: "write", Title: "Write things down:"},
