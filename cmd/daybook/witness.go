@@ -33,13 +33,14 @@ The directory must never be brought back from an older copy: the witness would
 forget what it has signed.
 
 The log's own server is told of its witnesses, and of how many are enough, by a
-policy file (C2SP tlog-policy) with the line that each witness prints:
+policy file (C2SP tlog-policy). Each witness prints its line, and the quorum of it
+alone; of two witnesses, with either being enough, it is:
 
   witness w1 witness.example.com/w1+5a6b7c8d+BA… https://witness.example.com
   witness w2 other.example.org/w+1a2b3c4d+BA…    https://other.example.org
   group enough any w1 w2
   quorum enough`,
-		Example: `  daybook witness serve --name witness.example.com/w1 --log "$(cat payments.vkey)"
+		Example: `  daybook witness serve --name witness.example.com/w1 --log "$(cat log.pub)"
   daybook witness show
   daybook serve --witness-policy policy.txt`,
 	}, newWitnessServeCmd(), newWitnessShowCmd())
@@ -84,7 +85,7 @@ func newWitnessShowCmd() *cobra.Command {
 		Use:   "show [ORIGIN]",
 		Short: "Show a witness's key and what it holds, or the checkpoint that it holds of one log",
 		Example: `  daybook witness show
-  daybook witness show --public > witness.vkey
+  daybook witness show --public > witness.pub
   daybook witness show logs.example.com/payments > checkpoint.txt`,
 		Args: arguments(0, 1, "at most one ORIGIN"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ import (
 const defaultWitnessListen = "127.0.0.1:7744"
 
 func newWitnessServeCmd() *cobra.Command {
-	var name, list string
+	var name, list, listen string
 	var vkeys []string
 	var verbose bool
 	cmd := &cobra.Command{
@@ -27,9 +28,9 @@ func newWitnessServeCmd() *cobra.Command {
 		Short: "Run a witness, until interrupted",
 		Long: `Serve answers add-checkpoint calls of the logs that it is told of, and shows what
 it co-signed last at /<hash of the origin>/checkpoint. The first start makes the
-witness's key and prints the line that policies need.
+witness's key and prints the lines that a policy needs.
 
-A log is given by its verifier key (what daybook keys --public prints), or in a
+A log is given by its public key (what daybook keys --public prints), or in a
 list in the format that public witnesses share:
 
   logs/v0
@@ -37,7 +38,7 @@ list in the format that public witnesses share:
   qpd 8640
 
 After a log has changed its key, give its old and its new key.`,
-		Example: `  daybook witness serve --name witness.example.com/w1 --log "$(cat payments.vkey)"
+		Example: `  daybook witness serve --name witness.example.com/w1 --log "$(cat log.pub)"
   daybook witness serve --logs logs.txt --listen 0.0.0.0:7744 --witness-dir /var/lib/daybook-witness`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,17 +50,15 @@ After a log has changed its key, give its old and its new key.`,
 			if verbose {
 				level = slog.LevelDebug
 			}
-			w := &witnessServer{dir: witnessDir(cmd), name: name, logs: logs, listen: settingsOf(cmd).Listen,
+			w := &witnessServer{dir: witnessDir(cmd), name: name, logs: logs, listen: listen,
 				log: slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))}
-			if w.listen == defaultListen && !cmd.Flags().Changed("listen") {
-				w.listen = defaultWitnessListen
-			}
 			return w.run(cmd)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&name, "name", "", "the witness's name, a URL without a scheme that nobody else uses; fixed by the first start")
-	f.StringArrayVar(&vkeys, "log", nil, "verifier key of a log to co-sign for (repeatable)")
+	f.StringArrayVar(&vkeys, "log", nil, "public key of a log to co-sign for (repeatable)")
+	f.StringVar(&listen, "listen", defaultWitnessListen, "address that the witness answers on [$DAYBOOK_LISTEN]")
 	f.StringVar(&list, "logs", "", "file with a list of logs to co-sign for")
 	f.BoolVar(&verbose, "verbose", false, "log every co-signature")
 	return cmd
@@ -134,7 +133,9 @@ func (w *witnessServer) run(cmd *cobra.Command) (err error) {
 	for _, l := range w.logs {
 		fmt.Fprintf(out, "  log:    %s\n", clean(l.Origin))
 	}
-	fmt.Fprintf(out, "  policy: witness NAME %s %s\n", key.Public(), url)
+	label := path.Base(key.Name()) // what the lines of a policy call it
+	fmt.Fprintf(out, "  policy: witness %s %s %s\n", label, key.Public(), url)
+	fmt.Fprintf(out, "          quorum %s\n", label)
 	select {
 	case <-cmd.Context().Done():
 	case err := <-failed:
