@@ -48,7 +48,7 @@ func TestAttacksOnKeys(t *testing.T) {
 	newest, old := whole.rotateOnce(t)
 	saved := filepath.Join(whole.dir, "newest.txt")
 	write(t, saved, newest)
-	if code, said := whole.audit(t, "--public-key", whole.public, "--checkpoint", saved); code != exitDone || !strings.Contains(said, "its key was rotated 1 times") {
+	if code, said := whole.audit(t, "--public-key", whole.public, "--checkpoint", saved); code != exitDone || !strings.Contains(said, "its key was rotated once") {
 		t.Fatalf("before any attack: code %d\n%s", code, said)
 	}
 	for _, a := range []struct {

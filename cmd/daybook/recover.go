@@ -42,7 +42,7 @@ Where to look (--from, repeatable; the stream where none is given):
   stream            what the broker still holds of what it was told
   DIR               another data directory, or a log as files (export --tiles)
   postgres://…      another copy of the database
-  FILE              an extract (daybook export), or one recorded event a line
+  FILE              a bundle (daybook export), or one recorded event a line
 The held checkpoints come from there, from --checkpoint-sink and
 --witness-policy as the server has them, and from --checkpoint.
 
@@ -56,7 +56,7 @@ first event names the last checkpoint of the old log that anybody holds. The old
 one keeps what is left, is closed, and can be read and verified where it is.`,
 		Example: `  daybook recover
   daybook recover --apply --checkpoint-sink /mnt/elsewhere/checkpoint
-  daybook recover --from /backup/newer --from extract.bundle --apply
+  daybook recover --from /backup/newer --from inc-7.daybook --apply
   daybook recover --successor /var/lib/daybook-2 --reason 'disk lost, #4096 to #4102 are nowhere' --apply`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return recoverTrail(cmd, o) },

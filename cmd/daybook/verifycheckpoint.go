@@ -70,7 +70,7 @@ func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
 		saved = append(saved, savedCheckpoint{c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:])})
 	}
 	if r.Holds() {
-		r.Proved = []string{fmt.Sprintf("the holder of the key signed each of the %d checkpoints: the log had that many events, under that root", len(saved))}
+		r.Proved = []string{fmt.Sprintf("the holder of the key signed %s: the log had that many events, under that root", plural(len(saved), "the checkpoint", fmt.Sprintf("each of the %d checkpoints", len(saved))))}
 		for _, c := range saved {
 			r.line("%s at %d events, root %s", c.Origin, c.Size, c.Root)
 		}

@@ -644,7 +644,7 @@ func exportEntries(t testing.TB, tr *trail.Trail, dir string) {
 	}
 }
 
-// exportLines writes the recorded events as an extract does, every other one
+// exportLines writes the recorded events as a bundle does, every other one
 // bare.
 func exportLines(t testing.TB, tr *trail.Trail, name string) {
 	t.Helper()

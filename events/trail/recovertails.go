@@ -131,7 +131,7 @@ func readUpTo(name string, most int64) ([]byte, error) {
 	return b, err
 }
 
-// TailOfFile finds events in a file of lines: an extract (`daybook export`), or
+// TailOfFile finds events in a file of lines: a bundle (`daybook export`), or
 // one recorded event a line and nothing else on it. Lines that are neither are
 // left out.
 func TailOfFile(name string) Tail { return fileTail(name) }
@@ -149,7 +149,7 @@ func (f fileTail) Recorded(ctx context.Context, from int64, event, checkpoint fu
 	return recordedLines(file, from, event, checkpoint)
 }
 
-// Keywords of an extract before recorded bytes with their position, and before
+// Keywords of a bundle before recorded bytes with their position, and before
 // the lines of a checkpoint.
 var (
 	recordKeywords = [][]byte{[]byte("event "), []byte("receipt ")}

@@ -32,7 +32,11 @@ func (v *verification) proved() []string {
 		proved[1] = fmt.Sprintf("their stored bytes are those that were sealed: the tree over them and over the hashes kept of the %d events before has the root in the checkpoint at size %d", r.From, r.Size)
 	}
 	if n := len(r.Keys); n > 1 {
-		proved = append(proved, fmt.Sprintf("its key was rotated %d times, each time recorded and signed under both keys, from %s to %s; each checkpoint is signed by the key that was right for its size", n-1, r.Keys[0].Public, r.Keys[n-1].Public))
+		times := "once"
+		if n > 2 {
+			times = fmt.Sprintf("%d times", n-1)
+		}
+		proved = append(proved, fmt.Sprintf("its key was rotated %s, each time recorded and signed under both keys, from %s to %s; each checkpoint is signed by the key that was right for its size", times, r.Keys[0].Public, r.Keys[n-1].Public))
 	}
 	if !v.opts.NoIndex {
 		proved = append(proved, "no source and id stands for two events, and columns and key index agree with the bytes")
@@ -42,7 +46,7 @@ func (v *verification) proved() []string {
 		proved = append(proved, r.erasedText())
 	}
 	if r.Elsewhere > 0 {
-		proved = append(proved, fmt.Sprintf("the trail continues each of the %d checkpoints from elsewhere: nothing up to them was changed or cut off", r.Elsewhere))
+		proved = append(proved, fmt.Sprintf("the trail continues every checkpoint from elsewhere (%d): nothing up to them was changed or cut off", r.Elsewhere))
 	}
 	return proved
 }
