@@ -9,7 +9,7 @@ import (
 // CheckConsistency returns an error unless the tiles prove that the tree of
 // size leaves with that root is a prefix of the larger one.
 func CheckConsistency(size int64, root Hash, larger int64, largerRoot Hash, read TileReader) error {
-	if size <= 0 || size > larger {
+	if size <= 0 || size > larger || larger > MaxSize {
 		return fmt.Errorf("no tree of %d leaves is a prefix of one of %d", size, larger)
 	}
 	p, err := tlog.ProveTree(larger, size, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {

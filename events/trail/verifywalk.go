@@ -86,6 +86,9 @@ func (v *verification) walk(ctx context.Context) error {
 		if err := v.take(ctx, c); err != nil {
 			return err
 		}
+		if v.bare {
+			return nil
+		}
 		v.progress("events", c.to-v.report.From, v.head.Size-v.report.From)
 		free.Put(c)
 	}
@@ -171,6 +174,15 @@ func (v *verification) rowByRow(ctx context.Context, from, to int64) error {
 	if err != nil {
 		return err
 	}
+	if len(rows)+len(unread) == 0 {
+		if v.bare, err = v.noTiles(ctx, from, to); err != nil {
+			return err
+		}
+		if v.bare { // and may be so for as many as the head row says
+			v.report.fault(from, "the events from here on are missing, and their hashes with them, though the head row says that there are %d events; what may stand behind #%d was not looked at", v.head.Size, to-1)
+			return nil
+		}
+	}
 	examined := examine(rows)
 	if !v.opts.NoIndex {
 		if err := v.lookUpIdentities(ctx, rows); err != nil {
@@ -191,6 +203,20 @@ func (v *verification) rowByRow(ctx context.Context, from, to int64) error {
 		next = rows[i].Position + 1
 	}
 	return v.missing(ctx, next, to, unread)
+}
+
+// noTiles reports whether none of those events has a hash in a tile.
+func (v *verification) noTiles(ctx context.Context, from, to int64) (bool, error) {
+	for index := from / seal.TileWidth; index*seal.TileWidth < to; index++ {
+		b, err := v.leaves.tile(ctx, index)
+		if err := v.unreadable(ctx, err, from, "the tile 0/%d", index); err != nil {
+			return false, err
+		}
+		if err != nil || len(b) > 0 {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // missing says that events are not there, unless it is said already that they
