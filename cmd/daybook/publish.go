@@ -139,7 +139,7 @@ func (p *publisher) start(l *ledger, broker sink.Broker) (run func(context.Conte
 	}
 	p.sender, err = sink.NewSender(sink.SenderOptions{
 		Log: sink.Log{
-			Origin: l.trail.Origin(), Newest: p.rounds.Newest, Compare: l.trail.Compare, Grown: l.trail.Wait,
+			Origin: l.trail.Origin(), Newest: p.newest(l.trail), Compare: l.trail.Compare, Grown: l.trail.Wait,
 		},
 		Sinks: sinks, Every: cmp.Or(l.settings.Elsewhere.Every, sink.DefaultEvery), Logger: l.log, Registerer: l.registry,
 	})
@@ -152,6 +152,17 @@ func (p *publisher) start(l *ledger, broker sink.Broker) (run func(context.Conte
 		p.sender.Run(ctx)
 		<-asked
 	}, nil
+}
+
+// newest is the checkpoint to send. There is none while others hold what the
+// trail does not continue: a sink that took this one could not tell so any more.
+func (p *publisher) newest(t *trail.Trail) func(context.Context) ([]byte, int64, error) {
+	return func(ctx context.Context) ([]byte, int64, error) {
+		if behind := t.Behind(); behind != nil {
+			return nil, 0, behind
+		}
+		return p.rounds.Newest(ctx)
+	}
 }
 
 // flush sends the last checkpoint to the sinks that work. Nothing is appended

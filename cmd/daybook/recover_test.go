@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -518,4 +519,26 @@ func TestRecoverSurvivesSIGKILL(t *testing.T) {
 			t.Fatalf("left behind: %v", left)
 		}
 	})
+}
+
+func TestNoSinkGetsACheckpointOfATrailThatIsBehind(t *testing.T) {
+	l, err := openLedger(t.Context(), settings{DataDir: t.TempDir()}, "note", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	newest := l.publish.newest(l.trail)
+	if _, size, err := newest(t.Context()); err != nil || size != 1 {
+		t.Fatalf("%d, %v", size, err)
+	}
+	if err := l.trail.Compare(t.Context(), "the stream", nil, 99); !errors.Is(err, trail.ErrReadOnly) {
+		t.Fatal(err)
+	}
+	if note, _, err := newest(t.Context()); note != nil || !errors.Is(err, trail.ErrReadOnly) {
+		t.Errorf("%s, %v", note, err)
+	}
 }

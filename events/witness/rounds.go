@@ -149,8 +149,13 @@ func (r *Rounds) ask(ctx context.Context) {
 
 // round asks every witness that has not co-signed the newest checkpoint and may
 // be asked. It returns the size of that checkpoint and when the first of those
-// who failed may be asked again, zero if none did.
+// who failed may be asked again, zero if none did. While the trail is behind it
+// asks nobody, and the size is 0.
 func (r *Rounds) round(ctx context.Context) (size int64, again time.Time, err error) {
+	now := r.o.Clock()
+	if r.o.Trail.Behind() != nil {
+		return 0, again, nil // a witness that signed this could never sign what was lost
+	}
 	head, err := r.o.Trail.Head(ctx)
 	if err != nil {
 		return 0, again, err
@@ -166,7 +171,6 @@ func (r *Rounds) round(ctx context.Context) (size int64, again time.Time, err er
 	for _, c := range rows {
 		have[c.Witness] = true
 	}
-	now := r.o.Clock()
 	var work sync.WaitGroup
 	given := make([]*Cosignature, len(r.asked))
 	for i, w := range r.asked {

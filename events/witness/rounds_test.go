@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -349,6 +350,27 @@ func TestRolledBackTrailIsNoticed(t *testing.T) {
 		if b := tr.Behind(); b.Held != 31 || b.Other != (c.notes > 0) || b.Holder != "the witness w1" {
 			t.Errorf("%s: %+v", name, b)
 		}
+	}
+}
+
+// TestNoWitnessSignsATrailThatIsBehind has somebody else show that the trail is
+// not what it was, and a witness that would sign it as it is.
+func TestNoWitnessSignsATrailThatIsBehind(t *testing.T) {
+	tr := trailtest.Open(t, trailtest.SQLite(t))
+	key := newWitnessKey(t, "witness.example/w1")
+	w := newScripted(t, status(500, "busy"))
+	if err := tr.Compare(t.Context(), "the stream", nil, 99); err == nil {
+		t.Fatal("it is not behind")
+	}
+	var rounds atomic.Int64
+	_, stop := run(t, witness.RoundsOptions{
+		Trail: tr, Policy: parsePolicy(t, fmt.Sprintf("witness w1 %s %s\nquorum w1\n", key.Public(), w.URL)),
+		Clock: func() time.Time { rounds.Add(1); return time.Now() },
+	})
+	eventually(t, "some rounds", func() bool { return rounds.Load() > 9 })
+	stop()
+	if n := w.called(); n > 0 {
+		t.Errorf("the witness was asked %d times", n)
 	}
 }
 
