@@ -20,6 +20,7 @@ import (
 
 // verify measures the verification of a trail, and how much memory it takes.
 func (b *benchmark) verify(ctx context.Context) error {
+	collectLess()
 	return b.readTrail(ctx, func(s settings, memory []string) error {
 		var measures []measure
 		var raw float64

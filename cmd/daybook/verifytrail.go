@@ -23,6 +23,7 @@ func verifyTrail(cmd *cobra.Command, s settings, vo trail.VerifyOptions) error {
 	if err := s.exists(); err != nil {
 		return err
 	}
+	collectLess()
 	bar := verifyBar(cmd)
 	phase := ""
 	vo.Progress = func(now string, done, total int64) {
