@@ -5,10 +5,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/daybookhq/daybook/events/seal"
+	"github.com/daybookhq/daybook/events/witness"
 )
 
 // checkpointFile is a file of saved checkpoints, one or many.
@@ -44,6 +46,15 @@ func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
 	if err != nil {
 		return err
 	}
+	var policy *witness.Policy
+	if named := settingsOf(cmd).Elsewhere.Policy; named != "" {
+		if policy, err = witness.LoadPolicy(named); err != nil {
+			return err
+		}
+		if err := policy.ForLog(slices.Compact([]string{ring.First(), ring.Current()})...); err != nil {
+			return fmt.Errorf("the witness policy: %w", err)
+		}
+	}
 	r := fileReport{File: name, Kind: "checkpoints", PublicKey: public, NotProved: []string{
 		"that the trail fits: hold it against them with daybook verify --checkpoint",
 		"that the log showed everybody the same: ask whoever else holds a checkpoint of it",
@@ -67,6 +78,9 @@ func verifyCheckpoints(cmd *cobra.Command, name, public string) error {
 			r.fault("the checkpoint number %d: the log signed two different trees of %d events; it holds two histories", i+1, c.Size)
 		}
 		roots[c.Size] = c.Root
+		if policy != nil && !policy.Satisfied(note) {
+			r.fault("the checkpoint number %d, at %d events, has not the co-signatures that the witness policy asks for; it has %s", i+1, c.Size, several(cosignersOf(note, c.Origin)))
+		}
 		saved = append(saved, savedCheckpoint{c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:])})
 	}
 	if r.Holds() {

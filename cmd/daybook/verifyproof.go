@@ -70,7 +70,7 @@ func verifyProof(cmd *cobra.Command, name, public string) error {
 	if r.Holds() {
 		fields["root"] = client.Hash(c.Root)
 		proofLines(r, p, c)
-		if policy != nil {
+		if policy != nil && !policy.Satisfied(nil) {
 			r.Proved = append(r.Proved, "enough witnesses, as the policy says, co-signed the checkpoint: they saw no other history of the log")
 		}
 	}
@@ -78,7 +78,12 @@ func verifyProof(cmd *cobra.Command, name, public string) error {
 		"that what the event says is true, or that no later event corrects or retracts it",
 		"that the trail still goes on from there: hold it against the checkpoint, daybook verify --checkpoint",
 	}
+	if p.Event == nil {
+		r.NotProved = append(r.NotProved, "that its content was erased: so says the file, and the log says it only in the redaction.applied that names the event; ask for the proof of that one, or for a bundle")
+	}
 	switch {
+	case policy != nil && policy.Satisfied(nil):
+		r.NotProved = append(r.NotProved, "that anybody but the log saw this history: the witness policy asks for no co-signature")
 	case policy != nil:
 	case len(cosigners) > 0:
 		r.NotProved = append(r.NotProved, fmt.Sprintf("that anybody but the log saw this history: the co-signatures under it (%s) count for who trusts them, give --witness-policy", several(cosigners)))
