@@ -27,14 +27,14 @@ func newDemoCmd() *cobra.Command {
 		Long: `Demo enters the histories that the project carries (published incidents, worked
 examples, and what public version control tells) into the data directory, and
 prints three documents from them: a postmortem, the follow-up of an emergency
-with a gate still to run, and a monthly report. They are written to --out too,
+with a gate still to run, and a monthly report. They are written to --output too,
 as Markdown and HTML.
 
 Then it serves like "daybook serve", with the address and a token printed, until
 Ctrl-C. Run again, it finds what is already there and goes on. Use a data
 directory of its own: what is in a trail stays there.`,
 		Example: `  daybook demo
-  daybook demo --once --out /tmp/documents --data-dir /tmp/daybook`,
+  daybook demo --once -o /tmp/documents --data-dir /tmp/daybook`,
 		Args: arguments(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s := settingsOf(cmd)
@@ -49,7 +49,7 @@ directory of its own: what is in a trail stays there.`,
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "write the documents and exit instead of serving")
-	cmd.Flags().StringVar(&out, "out", "daybook-out", "directory for the documents")
+	cmd.Flags().StringVarP(&out, "output", "o", "daybook-out", "directory for the documents")
 	return cmd
 }
 

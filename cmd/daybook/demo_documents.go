@@ -30,7 +30,7 @@ func (r demoDocument) file() string {
 	return r.kind + "-" + r.id
 }
 
-// render prints each document and keeps it in --out as Markdown and HTML.
+// render prints each document and keeps it in --output as Markdown and HTML.
 func (d *demo) render(ctx context.Context, c *client.Client) error {
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return fmt.Errorf("making a directory for the documents: %w", err)

@@ -16,7 +16,7 @@ import (
 
 func TestDemoOnce(t *testing.T) {
 	data, out := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "out")
-	first := runCommand(t, "demo", "--once", "--data-dir", data, "--out", out)
+	first := runCommand(t, "demo", "--once", "--data-dir", data, "--output", out)
 	for _, want := range []string{"events entered.", "cloudflare-2019-07-02", "The three documents are in " + out} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the first run does not say %q", want)
@@ -47,7 +47,7 @@ func TestDemoOnce(t *testing.T) {
 
 	// The same again adds nothing, and the documents say the same.
 	before := readAll(t, out)
-	second := runCommand(t, "demo", "--once", "--data-dir", data, "--out", out)
+	second := runCommand(t, "demo", "--once", "--data-dir", data, "--output", out)
 	if !strings.Contains(second, "nothing was entered twice") {
 		t.Errorf("the second run said:\n%s", second)
 	}
@@ -70,7 +70,7 @@ func TestDemoServes(t *testing.T) {
 		var out, errs syncBuffer
 		done := make(chan int)
 		go func() {
-			done <- execute(ctx, []string{"demo", "--data-dir", data, "--out", filepath.Join(t.TempDir(), "out")}, strings.NewReader(""), &out, &errs)
+			done <- execute(ctx, []string{"demo", "--data-dir", data, "--output", filepath.Join(t.TempDir(), "out")}, strings.NewReader(""), &out, &errs)
 		}()
 		text := out.waitFor(t, "Ctrl-C stops it", done, &errs)
 		url := find(t, text, `address +(http://\S+)`)
@@ -93,7 +93,7 @@ func TestDemoServes(t *testing.T) {
 		}
 
 		// A second demonstration on the same directory goes through the first.
-		other := runCommand(t, "demo", "--data-dir", data, "--out", filepath.Join(t.TempDir(), "out"))
+		other := runCommand(t, "demo", "--data-dir", data, "--output", filepath.Join(t.TempDir(), "out"))
 		if !strings.Contains(other, "already running") || !strings.Contains(other, "nothing was entered twice") {
 			t.Errorf("beside a running server:\n%s", other)
 		}

@@ -45,7 +45,7 @@ func TestReadme(t *testing.T) {
 	done := make(chan int, 1)
 	go func() {
 		done <- execute(ctx, []string{
-			"demo", "--data-dir", filepath.Join(dir, "daybook-data"), "--out", filepath.Join(dir, "daybook-out"), "--listen", "127.0.0.1:0",
+			"demo", "--data-dir", filepath.Join(dir, "daybook-data"), "--output", filepath.Join(dir, "daybook-out"), "--listen", "127.0.0.1:0",
 		}, strings.NewReader(""), &out, &errs)
 	}()
 	text := out.waitFor(t, "Ctrl-C stops it", done, &errs)
@@ -68,7 +68,7 @@ func TestReadme(t *testing.T) {
 		"curl":     {`"position"`},
 		"timeline": {"4"},
 		"read":     {"killswitch.engaged", "INC-1", "4 min", "15 min"},
-		"audit":    {"Everything fits", "continues each of the 1 checkpoints from elsewhere", "Who could cheat", "Not proved"},
+		"audit":    {"Everything fits", "continues every checkpoint from elsewhere (1)", "Who could cheat", "Not proved"},
 		"offline":  {"event-3.tlog-proof", "the log has this event at position 3", "each of the 5 events is in the log", "the holder of the key signed"},
 	} {
 		for _, fact := range facts {

@@ -30,9 +30,9 @@ which prefix of the trail it was made: the same prefix gives the same bytes.
   postmortem INC-7       what happened in an incident or emergency
   followup EM-12         what an emergency still owes: gates to run, documents
   emergencies 2026-03    the emergencies of a month`,
-		Example: `  daybook report postmortem INC-7 --out postmortem-INC-7.md
+		Example: `  daybook report postmortem INC-7 -o postmortem-INC-7.md
   daybook report followup EM-12 --at 2026-03-15T20:30:00Z
-  daybook report emergencies 2026-03 --zone Asia/Kolkata --format html --out march.html`,
+  daybook report emergencies 2026-03 --zone Asia/Kolkata --format html -o march.html`,
 		Args: arguments(2, 2, "a KIND and an ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format == "" {
@@ -85,8 +85,8 @@ which prefix of the trail it was made: the same prefix gives the same bytes.
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&out, "out", "", "file to write the document to, instead of printing it")
-	f.StringVar(&format, "format", "", "md, html or json; default by the name of --out, else md")
+	f.StringVarP(&out, "output", "o", "", "file to write the document to, instead of printing it")
+	f.StringVar(&format, "format", "", "md, html or json; default by the name of --output, else md")
 	f.StringVar(&asOf, "as-of", "", "only what was recorded by this time, or the first N events")
 	f.StringVar(&at, "at", "", "the time that counts as now, for what is open or overdue")
 	f.StringVar(&zone, "zone", "", "time zone to print beside UTC, as in Asia/Kolkata")
