@@ -157,6 +157,7 @@ func (t *Trail) Append(ctx context.Context, writer string, evs ...events.Event) 
 	}
 	entries := make([]entry, len(evs))
 	scratch := make([]events.Key, 0, 24)
+	var hasher keyHasher
 	for i := range evs {
 		e := &evs[i]
 		if e.Body() == nil {
@@ -165,9 +166,9 @@ func (t *Trail) Append(ctx context.Context, writer string, evs ...events.Event) 
 		if e.Source == LedgerSource && writer != LedgerWriter {
 			return nil, &events.Refusal{Field: "source", Reason: LedgerSource + " is the ledger's own source; give the producer another"}
 		}
-		entries[i] = entry{e, e.Identity(), hashKeys(e, scratch)}
+		entries[i] = entry{e, e.Identity(), hasher.hash(e, scratch, len(evs)-i)}
 	}
-	receipts := make([]Receipt, 0, len(evs))
+	var receipts []Receipt // of the parts before, where there are several
 	for len(entries) > 0 {
 		b := &batch{writer: writer}
 		n := 0

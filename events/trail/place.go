@@ -36,6 +36,7 @@ type placing struct {
 	w         *writing
 	at        time.Time
 	seen      map[events.Identity]*placed
+	room      []placed // for those that are new
 	leaves    []seal.Hash
 	conflicts []conflict
 }
@@ -78,7 +79,12 @@ func (p *placing) add(writer string, e *entry, salt [16]byte) Receipt {
 		keys:       e.keys,
 	})
 	r := Receipt{Position: position, LeafHash: leaf, LedgerTime: p.at}
-	p.seen[e.identity] = &placed{receipt: r, body: e.event.Body()}
+	if len(p.room) == 0 {
+		p.room = make([]placed, max(1, min(cap(p.leaves), 256)))
+	}
+	p.room[0] = placed{receipt: r, body: e.event.Body()}
+	p.seen[e.identity] = &p.room[0]
+	p.room = p.room[1:]
 	return r
 }
 

@@ -47,6 +47,33 @@ func hashKeys(e *events.Event, scratch []events.Key) []hashedKey {
 	return keys
 }
 
+// A keyHasher hashes the keys of the events of one call, which often have the
+// same source, type and service as the event before.
+type keyHasher struct {
+	room     []hashedKey
+	previous []hashedKey
+}
+
+// hash returns the keys of the next event, of which there are so many to come.
+func (h *keyHasher) hash(e *events.Event, scratch []events.Key, toCome int) []hashedKey {
+	scratch = e.IndexKeys(scratch[:0])
+	n := len(scratch)
+	if cap(h.room) < n {
+		h.room = make([]hashedKey, max(n, min(n*toCome, 512)))
+	}
+	keys := h.room[:n:n]
+	h.room = h.room[n:]
+	for i, k := range scratch {
+		if i < len(h.previous) && h.previous[i].key == k {
+			keys[i] = h.previous[i]
+		} else {
+			keys[i] = hashedKey{keyDigest(k), k}
+		}
+	}
+	h.previous = keys
+	return keys
+}
+
 // A packer collects the postings of events that are listed together.
 type packer struct {
 	byHash map[int64]int32 // index of the key's open row in rows

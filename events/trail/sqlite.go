@@ -237,9 +237,10 @@ func (s *sqliteStore) list(ctx context.Context, tx *sqlx.Tx, l *listing) error {
 
 func (s *sqliteStore) write(ctx context.Context, tx *sqlx.Tx, w *writing) (moved bool, err error) {
 	insert := s.inserter(ctx, tx)
+	var ledgerUS any = w.ledgerUS // the same for all, so boxed once
 	err = insert(sqliteEvents, len(w.events), func(dst []any, i int) []any {
 		e := &w.events[i]
-		return append(dst, e.position, e.identity[:], e.happenedUS, w.ledgerUS, e.body)
+		return append(dst, e.position, e.identity[:], e.happenedUS, ledgerUS, e.body)
 	})
 	if err != nil {
 		return false, err
