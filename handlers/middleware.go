@@ -43,7 +43,8 @@ func newRequestIDs(start time.Time) *requestIDs {
 }
 
 func (r *requestIDs) new() string {
-	return r.prefix + strconv.FormatUint(r.next.Add(1), 36)
+	b := make([]byte, 0, 32)
+	return string(strconv.AppendUint(append(b, r.prefix...), r.next.Add(1), 36))
 }
 
 // answer remembers what was answered.

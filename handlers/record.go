@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"fmt"
 	"mime"
 	"net/http"
@@ -89,8 +90,10 @@ func (a *api) recordOne(w http.ResponseWriter, r *http.Request, e events.Event) 
 	if rc.Duplicate {
 		status = http.StatusOK
 	}
-	b := make([]byte, 0, 192)
-	b = append(b, `{"position":`...)
+	buf := buffers.Get().(*bytes.Buffer)
+	defer giveBack(buf)
+	buf.Reset()
+	b := append(buf.AvailableBuffer(), `{"position":`...)
 	b = strconv.AppendInt(b, rc.Position, 10)
 	b = append(b, `,"leaf_hash":"`...)
 	b = appendHash(b, rc.LeafHash)
@@ -101,7 +104,7 @@ func (a *api) recordOne(w http.ResponseWriter, r *http.Request, e events.Event) 
 	b = append(b, '}', '\n')
 	h := w.Header()
 	h["Content-Type"] = jsonType
-	h["Location"] = []string{"/v1/events/" + strconv.FormatInt(rc.Position, 10)}
+	h["Location"] = []string{string(strconv.AppendInt(append(make([]byte, 0, 32), "/v1/events/"...), rc.Position, 10))}
 	w.WriteHeader(status)
 	_, err = w.Write(b)
 	return err

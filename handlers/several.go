@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -110,6 +111,9 @@ func (s *several) broken(places []int, receipts []trail.Receipt, err error) {
 // receive notes the receipts of events that were handed to the trail, of which
 // there may be fewer than events.
 func (s *several) receive(places []int, evs []events.Event, receipts []trail.Receipt) {
+	if !s.minimal {
+		s.kept = slices.Grow(s.kept, max(0, min(len(receipts), maxListed-len(s.kept))))
+	}
 	for i, rc := range receipts {
 		outcome, status := outcomeOf(rc)
 		switch {
@@ -150,7 +154,11 @@ func (s *several) answer(w http.ResponseWriter, failure error) error {
 		}
 		w.Header()["Content-Type"] = jsonType
 		w.WriteHeader(status)
-		_, err := w.Write(append(s.append(make([]byte, 0, 256+160*len(s.kept))), '\n'))
+		buf := buffers.Get().(*bytes.Buffer)
+		defer giveBack(buf)
+		buf.Reset()
+		buf.Grow(256 + 160*len(s.kept))
+		_, err := w.Write(append(s.append(buf.AvailableBuffer()), '\n'))
 		return err
 	}
 	var sum client.Summary
