@@ -21,13 +21,7 @@ var bookkeeping = []string{
     position   bigint NOT NULL,
     ready      boolean NOT NULL,
     updated_us bigint NOT NULL,
-    PRIMARY KEY (name, version, build)
-)`,
-	`CREATE TABLE IF NOT EXISTS projection_redactions (
-    name     text   NOT NULL,
-    version  bigint NOT NULL,
-    build    bigint NOT NULL,
-    redacted bigint NOT NULL,
+    redacted   bigint NOT NULL,
     PRIMARY KEY (name, version, build)
 )`,
 	`CREATE TABLE IF NOT EXISTS projection_views (
@@ -88,9 +82,8 @@ const (
 func checkpoints(ctx context.Context, t *trail.Trail) ([]checkpoint, error) {
 	var list []checkpoint
 	err := t.DB().SelectContext(ctx, &list,
-		`SELECT c.name, c.version, c.build, position, ready, updated_us, coalesce(redacted, 0) AS redacted
-		 FROM projection_checkpoints c LEFT JOIN projection_redactions r ON r.name = c.name AND r.version = c.version AND r.build = c.build
-		 ORDER BY c.name, c.version, c.build`)
+		`SELECT name, version, build, position, ready, updated_us, redacted FROM projection_checkpoints
+		 ORDER BY name, version, build`)
 	if err != nil {
 		return nil, fmt.Errorf("reading where the projections stand: %w", err)
 	}
@@ -103,25 +96,31 @@ func begin(ctx context.Context, t *trail.Trail, d description, p place, ready bo
 	for _, tab := range d.tables {
 		list = append(list, tab.create(t.Dialect(), p)...)
 	}
-	list = append(list, fmt.Sprintf(
-		`INSERT INTO projection_checkpoints (name, version, build, position, ready, updated_us)
-		 VALUES ('%s', %d, %d, 0, %t, %d) ON CONFLICT DO NOTHING`, d.name, p.version, p.build, ready, now.UnixMicro()))
 	// What is erased before the first event is folded is folded as erased.
 	list = append(list, fmt.Sprintf(
-		`INSERT INTO projection_redactions (name, version, build, redacted)
-		 SELECT '%s', %d, %d, coalesce(max(number), 0) FROM redactions WHERE true ON CONFLICT DO NOTHING`, d.name, p.version, p.build))
+		`INSERT INTO projection_checkpoints (name, version, build, position, ready, updated_us, redacted)
+		 SELECT '%s', %d, %d, 0, %t, %d, coalesce(max(number), 0) FROM redactions WHERE true ON CONFLICT DO NOTHING`,
+		d.name, p.version, p.build, ready, now.UnixMicro()))
 	if err := define(ctx, t, list); err != nil {
 		return fmt.Errorf("preparing the tables of projection %s: %w", d.name, err)
 	}
 	return nil
 }
 
-// move moves a checkpoint, if it still stands where it was read.
-func (w *writer) move(ctx context.Context, name string, from, to int64, now time.Time) error {
+// A mark is where a build stands: what it holds, and of how many erasures it
+// knows nothing more.
+type mark struct{ at, redacted int64 }
+
+func (c checkpoint) mark() mark { return mark{c.Position, c.Redacted} }
+
+// move moves a checkpoint, if it still stands where it was read. That takes the
+// erasures too: emptied for one, a build may stand at the very position where
+// another node has read events that still had content.
+func (w *writer) move(ctx context.Context, name string, from, to mark, now time.Time) error {
 	res, err := w.tx.ExecContext(ctx, rebind(w.dialect,
-		`UPDATE projection_checkpoints SET position = ?, updated_us = ?
-		 WHERE name = ? AND version = ? AND build = ? AND position = ?`),
-		to, now.UnixMicro(), name, w.place.version, w.place.build, from)
+		`UPDATE projection_checkpoints SET position = ?, redacted = ?, updated_us = ?
+		 WHERE name = ? AND version = ? AND build = ? AND position = ? AND redacted = ?`),
+		to.at, to.redacted, now.UnixMicro(), name, w.place.version, w.place.build, from.at, from.redacted)
 	if err != nil {
 		return fmt.Errorf("moving the checkpoint: %w", err)
 	}

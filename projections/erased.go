@@ -37,12 +37,7 @@ func (r *Runner) wipe(ctx context.Context, d description, c checkpoint, redacted
 			}
 		}
 		w := &writer{tx: tx, dialect: r.trail.Dialect(), place: c.place()}
-		if err := w.move(ctx, d.name, c.Position, 0, r.opt.Clock()); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, rebind(r.trail.Dialect(), `INSERT INTO projection_redactions (name, version, build, redacted) VALUES (?, ?, ?, ?)
-			ON CONFLICT (name, version, build) DO UPDATE SET redacted = excluded.redacted`), d.name, c.Version, c.Build, redacted)
-		return err
+		return w.move(ctx, d.name, c.mark(), mark{0, redacted}, r.opt.Clock())
 	})
 	if err != nil && !errors.Is(err, errLost) {
 		return fmt.Errorf("emptying projection %s, since events were erased: %w", d.name, err)

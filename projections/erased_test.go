@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,42 @@ func TestErasedEventsLeaveTheRows(t *testing.T) {
 			if c.Version == old.version() {
 				t.Errorf("%s of version %d is still there", c.Name, c.Version)
 			}
+		}
+	})
+}
+
+// A node that has read events before one of them is erased writes nothing of
+// them afterwards, not even where another has emptied the tables down to the
+// very position it began at.
+func TestAnErasedEventIsNotWrittenLate(t *testing.T) {
+	trailtest.Each(t, func(t *testing.T, o trail.Options) {
+		t.Parallel()
+		ctx := t.Context()
+		tr := trailtest.Open(t, o)
+		trailtest.Append(t, tr, newHistory(7).several(t, 20)...)
+		open := func() *Runner {
+			r, err := Open(ctx, tr, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		slow, other := open(), open()
+		if err := slow.look(ctx); err != nil {
+			t.Fatal(err)
+		}
+		read, err := slow.reader.read(ctx, 0, sizeOf(t, tr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.Redact(ctx, trail.Redaction{Positions: []int64{3}, Basis: "x", Unlinked: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.wipeStale(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if took, err := slow.post(ctx, slow.posts, read); !errors.Is(err, errLost) || len(took) > 0 {
+			t.Fatalf("%d projections took events that were read before one was erased: %v", len(took), err)
 		}
 	})
 }

@@ -70,6 +70,10 @@ func fromZero(tb testing.TB, t *trail.Trail, build int) map[string][]string {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	erased, err := t.Erasures(ctx)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	out := map[string][]string{}
 	o := Options{}.withDefaults()
 	for _, m := range models(o) {
@@ -79,7 +83,7 @@ func fromZero(tb testing.TB, t *trail.Trail, build int) map[string][]string {
 			tb.Fatal(err)
 		}
 		r := &Runner{trail: t, opt: o, news: make(chan struct{})}
-		took, err := r.post(ctx, []*post{{model: m, desc: d, place: p}}, b)
+		took, err := r.post(ctx, []*post{{model: m, desc: d, place: p, redacted: erased}}, b)
 		if err != nil || len(took) != 1 {
 			tb.Fatalf("%s from zero: %v", d.name, err)
 		}

@@ -103,7 +103,5 @@ func drop(ctx context.Context, t *trail.Trail, d description, p place) error {
 	}
 	list = append(list, fmt.Sprintf(`DELETE FROM projection_checkpoints WHERE name = '%s' AND version = %d AND build = %d`,
 		d.name, p.version, p.build))
-	list = append(list, fmt.Sprintf(`DELETE FROM projection_redactions WHERE name = '%s' AND version = %d AND build = %d`,
-		d.name, p.version, p.build))
 	return define(ctx, t, list)
 }

@@ -81,7 +81,7 @@ func (r *Runner) post(ctx context.Context, group []*post, b *batch) ([]*post, er
 			p := &list[i]
 			w := &writer{tx: tx, dialect: r.trail.Dialect(), place: p.place}
 			err := apart(ctx, tx, func() error {
-				if err := w.move(ctx, p.desc.name, b.from, b.to, r.opt.Clock()); err != nil {
+				if err := w.move(ctx, p.desc.name, mark{b.from, p.redacted}, mark{b.to, p.redacted}, r.opt.Clock()); err != nil {
 					return err
 				}
 				_, err := guarded(func() (changes, error) { return nil, p.changes.write(ctx, w) })

@@ -49,7 +49,8 @@ type post struct {
 	place place
 
 	at        int64
-	building  bool // a rebuild, which nobody waits for
+	redacted  int64 // how many events were erased when its rows were begun
+	building  bool  // a rebuild, which nobody waits for
 	published bool
 	failure   error
 	failures  int
@@ -324,8 +325,8 @@ func (r *Runner) look(ctx context.Context) error {
 			p.failure = errors.New("its checkpoint is gone; start the server again to build it anew")
 			continue
 		}
-		if p.at != found.Position || p.place != found.place() {
-			p.at, p.place = found.Position, found.place()
+		if p.at != found.Position || p.place != found.place() || p.redacted != found.Redacted {
+			p.at, p.place, p.redacted = found.Position, found.place(), found.Redacted
 			p.model.reset(p.at)
 		}
 	}
