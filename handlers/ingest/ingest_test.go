@@ -239,7 +239,7 @@ func TestAFullStreamOfDeadLettersHoldsThemBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for seq := i.State.FirstSeq; seq <= i.State.LastSeq; seq++ {
+		for seq := max(i.State.FirstSeq, 1); seq <= i.State.LastSeq; seq++ { // an empty stream begins at 0
 			m, err := dead.GetMsg(t.Context(), seq)
 			if err != nil {
 				t.Fatal(err)
