@@ -139,7 +139,8 @@ func (r *Keyring) Verifiers() []note.Verifier {
 func (r *Keyring) Open(signed []byte) (Checkpoint, error) {
 	n, err := openNote(signed, r.Verifiers()...)
 	if unverified, ok := errors.AsType[*note.UnverifiedNoteError](err); ok {
-		return Checkpoint{}, fmt.Errorf("checkpoint: signed by %s: %w", signersOf(unverified.Note), ErrUnknownKey)
+		claimed, _ := parseCheckpoint(unverified.Note.Text, r.Origin())
+		return Checkpoint{}, &UnknownKeyError{claimed.Size, signersOf(unverified.Note)}
 	}
 	if err != nil {
 		return Checkpoint{}, err
@@ -167,6 +168,19 @@ func (r *Keyring) Open(signed []byte) (Checkpoint, error) {
 	}
 	return c, nil
 }
+
+// An UnknownKeyError says that no key of the log signed a checkpoint. It is
+// [ErrUnknownKey].
+type UnknownKeyError struct {
+	Size    int64  // as the checkpoint claims, 0 where it is not one of this log
+	Signers string // as it claims
+}
+
+func (e *UnknownKeyError) Error() string {
+	return fmt.Sprintf("checkpoint: signed by %s: %v", e.Signers, ErrUnknownKey)
+}
+
+func (e *UnknownKeyError) Unwrap() error { return ErrUnknownKey }
 
 // signersOf names who signed a note, as it says itself.
 func signersOf(n *note.Note) string {

@@ -162,3 +162,22 @@ func (a *attack) root(size int64) seal.Hash {
 	}
 	return tree.Root()
 }
+
+// A tail that was cut off with the rotation in it leaves a trail that does not
+// know the key of the checkpoint it is held against.
+func TestATailIsMissedThoughItsKeyIsUnknown(t *testing.T) {
+	o := trailtest.SQLite(t)
+	tr := trailtest.Open(t, o)
+	trailtest.Append(t, tr, trailtest.Notes(t, "a", 2)...)
+	later, err := otherKey(t, tr.Origin()).Sign(9, seal.LeafHash(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := tr.Verify(t.Context(), trail.VerifyOptions{Elsewhere: []trail.Elsewhere{{From: "kept.txt", Note: later}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.OK() || report.FirstBad() != 3 || !strings.Contains(report.Faults[0].String(), "kept.txt, is for 9 events, there are 3: the trail was shortened") {
+		t.Fatalf("first bad #%d: %v", report.FirstBad(), report.Faults)
+	}
+}

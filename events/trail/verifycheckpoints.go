@@ -3,6 +3,7 @@ package trail
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -77,7 +78,10 @@ func (v *verification) openElsewhere(ctx context.Context) error {
 	v.report.Elsewhere = len(v.opts.Elsewhere)
 	for _, given := range v.opts.Elsewhere {
 		c, err := v.ring.Open(given.Note)
+		unknown, _ := errors.AsType[*seal.UnknownKeyError](err)
 		switch {
+		case unknown != nil && unknown.Size > v.head.Size:
+			v.report.fault(v.head.Size, "the checkpoint from elsewhere, %s, is for %d events, there are %d: the trail was shortened, and lost a rotation of its key besides, or this one is forged; it is signed by %s, which no rotation in the trail leads to", given.From, unknown.Size, v.head.Size, unknown.Signers)
 		case err != nil:
 			v.report.fault(0, "the checkpoint from elsewhere, %s: %v", given.From, err)
 		case c.Size > v.head.Size:
