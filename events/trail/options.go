@@ -75,7 +75,8 @@ type Options struct {
 
 	// ListEvery is how many events the key index may lack before they are added
 	// to it, together; ListAfter is after which time fewer are. Until then
-	// searches look through them. Defaults: 8,192 events, 2 s.
+	// searches look through them, and longer ones hold up one append for longer.
+	// Defaults: 2,048 events, 2 s.
 	ListEvery int
 	ListAfter time.Duration
 
@@ -106,7 +107,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.MaxPoolEvents = cmp.Or(o.MaxPoolEvents, 4096)
 	o.MaxPoolBytes = cmp.Or(o.MaxPoolBytes, 8<<20)
-	o.ListEvery = cmp.Or(o.ListEvery, 8192)
+	o.ListEvery = cmp.Or(o.ListEvery, 2048)
 	o.ListAfter = cmp.Or(o.ListAfter, 2*time.Second)
 	o.RetryFor = cmp.Or(o.RetryFor, 10*time.Second)
 	o.Poll = cmp.Or(o.Poll, 250*time.Millisecond)
